@@ -1,0 +1,207 @@
+/**
+ * Every error code of the program, its kind, and what a person does about it.
+ *
+ * The *kind* is the remedy (architecture, "Errors"): `retry` the world is down, back off and try again for ever;
+ * `peer` the other side answered what we cannot accept; `settings` a human must change something; `storage` the
+ * disk is full or sick, so terminals keep their own memory; `bug` we broke our own rule.
+ * Texts never contain secrets, names, document numbers or faces: `context` is logged.
+ */
+export type ErrorKind = 'retry' | 'peer' | 'settings' | 'storage' | 'bug';
+
+interface Entry {
+  readonly kind: ErrorKind;
+  /** What happened, in one sentence; `{key}` is taken from the context. */
+  readonly en: string;
+  readonly zh: string;
+  /** What to do about it. */
+  readonly remedyEn: string;
+  readonly remedyZh: string;
+}
+
+const entry = (kind: ErrorKind, en: string, remedyEn: string, zh: string, remedyZh: string): Entry => ({ kind, en, zh, remedyEn, remedyZh });
+
+export const ERRORS = {
+  // core
+  'bad-hex': entry(
+    'settings',
+    'Line {line}, column {column} is not hex: {found}.',
+    'Write pairs of 0-9 and A-F; white space is ignored and # starts a comment.',
+    '第 {line} 行第 {column} 列不是十六进制:{found}。',
+    '请使用成对的 0-9、A-F;空白会被忽略,# 之后为注释。',
+  ),
+  'short-frame': entry(
+    'peer',
+    'Frame too short at offset {offset}: wanted {wanted} bytes, {left} left ({window}).',
+    'Record the line with "rollcall capture" and send the file to the maintainers.',
+    '报文过短:偏移 {offset} 处需要 {wanted} 字节,只剩 {left} 字节({window})。',
+    '请用 “rollcall capture” 记录线路数据并发给维护人员。',
+  ),
+  'out-of-range': entry(
+    'bug',
+    'Value {value} does not fit into {bytes} bytes.',
+    'This is a fault of the program; send the log to the maintainers.',
+    '数值 {value} 超出 {bytes} 字节的范围。',
+    '这是程序缺陷,请把日志发给维护人员。',
+  ),
+  'unit-ended': entry(
+    'bug',
+    'Unit {unit} ended by itself.',
+    'This is a fault of the program; send the log to the maintainers.',
+    '单元 {unit} 自行结束。',
+    '这是程序缺陷,请把日志发给维护人员。',
+  ),
+  unexpected: entry(
+    'bug',
+    'Unexpected error: {reason}.',
+    'This is a fault of the program; send the log to the maintainers.',
+    '意外错误:{reason}。',
+    '这是程序缺陷,请把日志发给维护人员。',
+  ),
+  'bad-reach': entry(
+    'settings',
+    'Reach "{reach}" is not understood: {reason}.',
+    'Write for example tcp://192.168.1.201:4370 or serial:///dev/ttyUSB0?baud=115200.',
+    '无法理解连接方式 “{reach}”:{reason}。',
+    '例如:tcp://192.168.1.201:4370 或 serial:///dev/ttyUSB0?baud=115200。',
+  ),
+
+  // links
+  'link-refused': entry(
+    'retry',
+    '{reach} could not be opened: {reason}.',
+    'Check power, cable, address and port; the gateway tries again by itself.',
+    '无法打开 {reach}:{reason}。',
+    '请检查电源、网线、地址和端口;网关会自动重试。',
+  ),
+  'link-closed': entry(
+    'retry',
+    'The connection was closed by the other side or the cable was pulled.',
+    'Check cable and power; the gateway connects again by itself.',
+    '连接被对方关闭,或线缆被拔出。',
+    '请检查线缆和电源;网关会自动重连。',
+  ),
+  'link-silent': entry(
+    'retry',
+    'No answer within {ms} ms ({waitingFor}).',
+    'Check that the terminal is switched on and not busy in its menu; the gateway tries again by itself.',
+    '{ms} 毫秒内没有应答({waitingFor})。',
+    '请确认考勤机已开机且未停留在菜单中;网关会自动重试。',
+  ),
+
+  // drivers
+  'wrong-protocol': entry(
+    'peer',
+    'The other side does not speak {driver}; its first bytes are {window}.',
+    'Check address, port and the driver chosen for this terminal.',
+    '对方使用的不是 {driver} 协议,其首字节为 {window}。',
+    '请检查地址、端口以及为该考勤机选择的驱动。',
+  ),
+  'bad-reply': entry(
+    'peer',
+    'Answer to {request} cannot be accepted: {reason}.',
+    'If it happens again, record the line with "rollcall capture" and send the file to the maintainers.',
+    '对 {request} 的应答无法接受:{reason}。',
+    '如反复出现,请用 “rollcall capture” 记录线路数据并发给维护人员。',
+  ),
+  'auth-refused': entry(
+    'settings',
+    'The terminal refused the password.',
+    'Enter the communication password that the terminal shows in its menu; the gateway waits ten minutes between tries.',
+    '考勤机拒绝了通信密码。',
+    '请填写考勤机菜单中的通信密码;网关每十分钟重试一次。',
+  ),
+  'read-incomplete': entry(
+    'peer',
+    'The terminal announced {announced} records and {decoded} were read.',
+    'The gateway reads again by itself; never clear the terminal.',
+    '考勤机声明有 {announced} 条记录,实际读到 {decoded} 条。',
+    '网关会自动重读;切勿清空考勤机。',
+  ),
+
+  // store
+  'store-locked': entry(
+    'settings',
+    'Another process uses the data directory {dir}.',
+    'Stop the other daemon (systemctl stop rollcall) or choose another dataDir.',
+    '数据目录 {dir} 正被另一个进程使用。',
+    '请停止另一个守护进程(systemctl stop rollcall)或更换 dataDir。',
+  ),
+  'store-unwritable': entry(
+    'settings',
+    'Data directory {dir} cannot be written: {reason}.',
+    'Give the service user the directory (chown rollcall {dir}) or choose another dataDir.',
+    '数据目录 {dir} 不可写:{reason}。',
+    '请把目录授权给服务用户(chown rollcall {dir})或更换 dataDir。',
+  ),
+  'store-newer': entry(
+    'settings',
+    'The database has schema {found}; this program knows up to {known}.',
+    'Install the newer version of Rollcall again; the database was not touched.',
+    '数据库结构版本为 {found},本程序最高支持 {known}。',
+    '请重新安装较新版本的 Rollcall;数据库未被改动。',
+  ),
+  'store-damaged': entry(
+    'storage',
+    'The database is damaged or older than its witness: {reason}.',
+    'Keep the files as they are, run "rollcall verify {dir}" and call the maintainers; terminals keep their punches.',
+    '数据库已损坏或比见证文件更旧:{reason}。',
+    '请保留原文件,运行 “rollcall verify {dir}” 并联系维护人员;考勤机会保留打卡记录。',
+  ),
+  'store-failed': entry(
+    'storage',
+    'The disk refused a write: {reason}.',
+    'Free space on the disk or replace it; punches stay in the terminals until then.',
+    '磁盘写入失败:{reason}。',
+    '请清理或更换磁盘;在此之前打卡记录保留在考勤机中。',
+  ),
+} as const satisfies Record<string, Entry>;
+
+export type ErrorCode = keyof typeof ERRORS;
+export type ErrorContext = Readonly<Record<string, string | number | boolean | null | undefined>>;
+export type Language = 'en' | 'zh';
+
+const fill = (text: string, context: ErrorContext): string =>
+  text.replace(/\{(\w+)\}/g, (whole, key: string) => {
+    const value = context[key];
+    return value === undefined ? whole : String(value);
+  });
+
+/** The one error class. `message` is the English sentence with its remedy. */
+export class GatewayError extends Error {
+  override readonly name = 'GatewayError';
+  readonly code: ErrorCode;
+  readonly kind: ErrorKind;
+  readonly context: ErrorContext;
+
+  constructor(code: ErrorCode, context: ErrorContext = {}, cause?: unknown) {
+    super(`${fill(ERRORS[code].en, context)} ${fill(ERRORS[code].remedyEn, context)}`, { cause });
+    this.code = code;
+    this.kind = ERRORS[code].kind;
+    this.context = context;
+  }
+
+  /** What happened and what to do, in the reader's language. */
+  explain(language: Language): { readonly what: string; readonly remedy: string } {
+    const text = ERRORS[this.code];
+    return language === 'zh'
+      ? { what: fill(text.zh, this.context), remedy: fill(text.remedyZh, this.context) }
+      : { what: fill(text.en, this.context), remedy: fill(text.remedyEn, this.context) };
+  }
+}
+
+export function fail(code: ErrorCode, context: ErrorContext = {}, cause?: unknown): GatewayError {
+  return new GatewayError(code, context, cause);
+}
+
+/** Any thrown value as a GatewayError; what we did not foresee is a bug. */
+export function asGatewayError(error: unknown): GatewayError {
+  if (error instanceof GatewayError) return error;
+  const reason = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
+  return new GatewayError('unexpected', { reason }, error);
+}
+
+/** The `code` of a Node system error (`ECONNREFUSED`), or undefined. */
+export function systemCode(error: unknown): string | undefined {
+  if (error instanceof Error && 'code' in error && typeof error.code === 'string') return error.code;
+  return undefined;
+}

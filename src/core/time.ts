@@ -1,0 +1,166 @@
+/**
+ * The words of time, and the only file that may touch `Date`, timers, `Intl` or luxon.
+ *
+ * A terminal tells *wall time*: what its display shows, without a zone, possibly an impossible date.
+ * We keep that text for ever and derive an *instant* (UTC milliseconds) from it beside it, never over it.
+ * Order is never decided by a clock: journal numbers do that (contract.md, settled point 2).
+ */
+import { setTimeout as delay } from 'node:timers/promises';
+import { DateTime, IANAZone } from 'luxon';
+
+/** Milliseconds since 1970-01-01T00:00:00Z, an integer. */
+export type Instant = number & { readonly __brand: 'Instant' };
+/** What a terminal's display said: `YYYY-MM-DD HH:mm:ss`, no zone; the date may be impossible (2025-02-30). */
+export type WallTime = string & { readonly __brand: 'WallTime' };
+/** A calendar date at the site, `YYYY-MM-DD`. */
+export type LocalDate = string & { readonly __brand: 'LocalDate' };
+/** An IANA zone name, such as `Asia/Shanghai`; never an offset. */
+export type Zone = string & { readonly __brand: 'Zone' };
+
+export interface Clock {
+  /** Wall clock, UTC milliseconds. May jump. */
+  now(): Instant;
+  /** Monotonic milliseconds; only differences mean something. Never jumps. */
+  ticks(): number;
+  /** Resolves after `ms`; rejects with the signal's reason when aborted. */
+  sleep(ms: number, signal: AbortSignal): Promise<void>;
+  /** Whether the wall clock is known to be right (synchronised within 5 s). */
+  trusted(): boolean;
+}
+
+export function instant(ms: number): Instant {
+  return Math.trunc(ms) as Instant;
+}
+
+/** The machine's own clock. `trusted` is what health last learned of the time source. */
+export function systemClock(trusted: () => boolean = () => true): Clock {
+  return {
+    now: () => Date.now() as Instant,
+    ticks: () => performance.now(),
+    sleep: async (ms, signal) => {
+      try {
+        await delay(Math.min(Math.max(0, ms), 0x7fffffff), undefined, { signal });
+      } catch (error) {
+        signal.throwIfAborted();
+        throw error;
+      }
+    },
+    trusted,
+  };
+}
+
+/** A clock that runs `speed` times as fast as `base`, from `start` on. For the demonstration only. */
+export function acceleratedClock(base: Clock, start: Instant, speed: () => number): Clock {
+  let anchorReal = base.ticks();
+  let anchorTicks = 0;
+  let last = speed();
+  const ticks = (): number => {
+    const real = base.ticks();
+    anchorTicks += (real - anchorReal) * last;
+    anchorReal = real;
+    last = speed();
+    return anchorTicks;
+  };
+  return {
+    now: () => instant(start + ticks()),
+    ticks,
+    sleep: (ms, signal) => base.sleep(Math.max(1, ms / speed()), signal),
+    trusted: () => true,
+  };
+}
+
+/** Waits until `promise` settles, `ms` pass on `clock`, or `signal` aborts, whichever is first. `'late'` means the deadline. */
+export async function within<T>(
+  clock: Clock,
+  ms: number,
+  signal: AbortSignal,
+  promise: Promise<T>,
+): Promise<T | 'late'> {
+  const stop = new AbortController();
+  const both = AbortSignal.any([signal, stop.signal]);
+  const timer = clock.sleep(ms, both).then(
+    () => 'late' as const,
+    (error: unknown) => {
+      if (stop.signal.aborted && !signal.aborted) return 'late' as const;
+      throw error;
+    },
+  );
+  try {
+    return await Promise.race([promise, timer]);
+  } finally {
+    stop.abort();
+    timer.catch(() => undefined);
+    promise.catch(() => undefined);
+  }
+}
+
+export function zone(name: string): Zone | null {
+  return IANAZone.isValidZone(name) && !/^(?:UTC|GMT)?[+-]\d/i.test(name) ? (name as Zone) : null;
+}
+
+const WALL = /^(\d{4})-(\d{2})-(\d{2}) (\d{2}):(\d{2}):(\d{2})$/;
+
+/** Joins the parts a terminal sent, whatever they are; the date need not exist. */
+export function wallTime(year: number, month: number, day: number, hour: number, minute: number, second: number): WallTime {
+  const two = (value: number): string => String(value).padStart(2, '0');
+  return `${String(year).padStart(4, '0')}-${two(month)}-${two(day)} ${two(hour)}:${two(minute)}:${two(second)}` as WallTime;
+}
+
+/** Parses `YYYY-MM-DD HH:mm:ss`; null when the text has another form (an impossible date has the form). */
+export function parseWallTime(text: string): WallTime | null {
+  return WALL.test(text) ? (text as WallTime) : null;
+}
+
+/** The instant a wall time means in a zone, or null when that date or time does not exist. */
+export function wallToInstant(wall: WallTime, where: Zone): Instant | null {
+  const match = WALL.exec(wall);
+  if (!match) return null;
+  const [year, month, day, hour, minute, second] = match.slice(1).map(Number) as [number, number, number, number, number, number];
+  const at = DateTime.fromObject({ year, month, day, hour, minute, second }, { zone: where });
+  if (!at.isValid || at.hour !== hour || at.minute !== minute || at.day !== day) return null;
+  return instant(at.toMillis());
+}
+
+/** The wall time shown in a zone at an instant, seconds cut off. */
+export function instantToWall(at: Instant, where: Zone): WallTime {
+  return DateTime.fromMillis(at, { zone: where }).toFormat('yyyy-MM-dd HH:mm:ss') as WallTime;
+}
+
+export function instantToDate(at: Instant, where: Zone): LocalDate {
+  return DateTime.fromMillis(at, { zone: where }).toFormat('yyyy-MM-dd') as LocalDate;
+}
+
+/** RFC 3339 in UTC, for people and logs. */
+export function isoUtc(at: Instant): string {
+  return DateTime.fromMillis(at, { zone: 'utc' }).toISO({ suppressMilliseconds: false }) ?? 'invalid';
+}
+
+/** Parses RFC 3339 with an offset; null when the text is not one. */
+export function parseIso(text: string): Instant | null {
+  if (!/(?:Z|[+-]\d{2}:?\d{2})$/.test(text)) return null;
+  const at = DateTime.fromISO(text, { setZone: true });
+  return at.isValid ? instant(at.toMillis()) : null;
+}
+
+/** A calendar date that exists, or null. */
+export function parseLocalDate(text: string): LocalDate | null {
+  if (!/^\d{4}-\d{2}-\d{2}$/.test(text)) return null;
+  return DateTime.fromISO(text, { zone: 'utc' }).isValid ? (text as LocalDate) : null;
+}
+
+/** The date `days` after `date` (negative: before). */
+export function addDays(date: LocalDate, days: number): LocalDate {
+  return DateTime.fromISO(date, { zone: 'utc' }).plus({ days }).toFormat('yyyy-MM-dd') as LocalDate;
+}
+
+/** The date part of a wall time, whether or not it exists. */
+export function wallDate(wall: WallTime): string {
+  return wall.slice(0, 10);
+}
+
+/** The instant at which `date` shows `HH:mm` in a zone. */
+export function dateAt(date: LocalDate, time: string, where: Zone): Instant {
+  const at = DateTime.fromISO(`${date}T${time}`, { zone: where });
+  if (!at.isValid) throw new RangeError(`not a time of day: ${date} ${time}`);
+  return instant(at.toMillis());
+}
