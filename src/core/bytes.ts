@@ -60,7 +60,12 @@ export class Reader {
 
   #take(count: number): number {
     if (count < 0 || this.left < count) {
-      throw fail('short-frame', { offset: this.#at, wanted: count, left: this.left, window: hexWindow(this.bytes, this.#at - 4) });
+      throw fail('short-frame', {
+        offset: this.#at,
+        wanted: count,
+        left: this.left,
+        window: hexWindow(this.bytes, this.#at - 4),
+      });
     }
     const at = this.#at;
     this.#at += count;
@@ -120,7 +125,8 @@ export class Writer {
   }
 
   #check(value: number, size: number): void {
-    if (!Number.isSafeInteger(value) || value < 0 || value >= 2 ** (8 * size)) throw fail('out-of-range', { value, bytes: size });
+    if (!Number.isSafeInteger(value) || value < 0 || value >= 2 ** (8 * size))
+      throw fail('out-of-range', { value, bytes: size });
   }
 
   u8(value: number): this {

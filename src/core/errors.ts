@@ -18,7 +18,13 @@ interface Entry {
   readonly remedyZh: string;
 }
 
-const entry = (kind: ErrorKind, en: string, remedyEn: string, zh: string, remedyZh: string): Entry => ({ kind, en, zh, remedyEn, remedyZh });
+const entry = (kind: ErrorKind, en: string, remedyEn: string, zh: string, remedyZh: string): Entry => ({
+  kind,
+  en,
+  zh,
+  remedyEn,
+  remedyZh,
+});
 
 export const ERRORS = {
   // core

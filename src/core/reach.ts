@@ -22,7 +22,13 @@ export type Reach =
 const KINDS = ['tcp', 'tcp-listen', 'udp', 'serial'] as const;
 const SERIAL_KEYS = ['baud', 'parity', 'dataBits', 'stopBits'];
 
-function oneOf<T extends string | number>(reach: string, key: string, given: string | null, allowed: readonly T[], otherwise: T): T {
+function oneOf<T extends string | number>(
+  reach: string,
+  key: string,
+  given: string | null,
+  allowed: readonly T[],
+  otherwise: T,
+): T {
   if (given === null) return otherwise;
   const found = allowed.find((value) => String(value) === given);
   if (found === undefined) throw fail('bad-reach', { reach, reason: `${key} must be one of ${allowed.join(', ')}` });
@@ -34,16 +40,20 @@ export function parseReach(text: string, defaultPort?: number): Reach {
   const bad = (reason: string): never => {
     throw fail('bad-reach', { reach: text, reason });
   };
-  const scheme = /^([a-z-]+):\/\//.exec(text)?.[1] ?? bad(`it must begin with one of ${KINDS.map((kind) => `${kind}://`).join(', ')}`);
+  const scheme =
+    /^([a-z-]+):\/\//.exec(text)?.[1] ??
+    bad(`it must begin with one of ${KINDS.map((kind) => `${kind}://`).join(', ')}`);
   const kind = KINDS.find((known) => known === scheme) ?? bad(`"${scheme}" is not one of ${KINDS.join(', ')}`);
   const rest = text.slice(kind.length + 3);
   if (kind === 'serial') {
     const [path = '', query = ''] = rest.split('?', 2);
     if (!path.startsWith('/')) bad('the device path must be absolute, such as serial:///dev/ttyUSB0');
     const params = new URLSearchParams(query);
-    for (const key of params.keys()) if (!SERIAL_KEYS.includes(key)) bad(`unknown key "${key}"; known are ${SERIAL_KEYS.join(', ')}`);
+    for (const key of params.keys())
+      if (!SERIAL_KEYS.includes(key)) bad(`unknown key "${key}"; known are ${SERIAL_KEYS.join(', ')}`);
     const baud = Number(params.get('baud') ?? '9600');
-    if (!Number.isInteger(baud) || baud < 300 || baud > 4_000_000) bad('baud must be a whole number from 300 to 4000000');
+    if (!Number.isInteger(baud) || baud < 300 || baud > 4_000_000)
+      bad('baud must be a whole number from 300 to 4000000');
     return {
       kind,
       path,

@@ -101,7 +101,14 @@ export function zone(name: string): Zone | null {
 const WALL = /^(\d{4})-(\d{2})-(\d{2}) (\d{2}):(\d{2}):(\d{2})$/;
 
 /** Joins the parts a terminal sent, whatever they are; the date need not exist. */
-export function wallTime(year: number, month: number, day: number, hour: number, minute: number, second: number): WallTime {
+export function wallTime(
+  year: number,
+  month: number,
+  day: number,
+  hour: number,
+  minute: number,
+  second: number,
+): WallTime {
   const two = (value: number): string => String(value).padStart(2, '0');
   return `${String(year).padStart(4, '0')}-${two(month)}-${two(day)} ${two(hour)}:${two(minute)}:${two(second)}` as WallTime;
 }
@@ -115,7 +122,14 @@ export function parseWallTime(text: string): WallTime | null {
 export function wallToInstant(wall: WallTime, where: Zone): Instant | null {
   const match = WALL.exec(wall);
   if (!match) return null;
-  const [year, month, day, hour, minute, second] = match.slice(1).map(Number) as [number, number, number, number, number, number];
+  const [year, month, day, hour, minute, second] = match.slice(1).map(Number) as [
+    number,
+    number,
+    number,
+    number,
+    number,
+    number,
+  ];
   const at = DateTime.fromObject({ year, month, day, hour, minute, second }, { zone: where });
   if (!at.isValid || at.hour !== hour || at.minute !== minute || at.day !== day) return null;
   return instant(at.toMillis());

@@ -72,6 +72,9 @@ export interface SuperviseOptions {
   readonly onFatal?: (error: GatewayError) => void;
 }
 
+// A function, because the compiler believes that an await cannot change `aborted`.
+const isAborted = (signal: AbortSignal): boolean => signal.aborted;
+
 const TEN_MINUTES = 600_000;
 const FATAL_BUGS = 3;
 
@@ -97,21 +100,27 @@ export function supervise(unit: Unit, options: SuperviseOptions): Supervised {
 
   const loop = async (): Promise<void> => {
     let attempt = 0;
-    while (!signal.aborted) {
+    while (!isAborted(signal)) {
       const startedAt = clock.ticks();
       try {
         enter('running');
         await unit.run(signal);
-        if (!signal.aborted) throw fail('unit-ended', { unit: unit.name });
+        if (!isAborted(signal)) throw fail('unit-ended', { unit: unit.name });
         return;
       } catch (thrown) {
         // An abort surfaces as whatever the interrupted call throws; after an abort nothing is an error any more.
-        if (signal.aborted as boolean) return;
+        if (isAborted(signal)) return;
         error = asGatewayError(thrown);
         attempt = clock.ticks() - startedAt > 60_000 ? 1 : attempt + 1;
         restarts += 1;
         log[error.kind === 'bug' ? 'error' : 'warn'](
-          { unit: unit.name, code: error.code, kind: error.kind, context: error.context, stack: error.kind === 'bug' ? error.stack : undefined },
+          {
+            unit: unit.name,
+            code: error.code,
+            kind: error.kind,
+            context: error.context,
+            stack: error.kind === 'bug' ? error.stack : undefined,
+          },
           error.message,
         );
         if (error.kind === 'bug') {

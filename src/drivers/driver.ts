@@ -1,0 +1,176 @@
+/**
+ * The seams of a terminal: `Driver` knows a protocol, `TerminalSession` is one conversation with one terminal,
+ * `SimulatedTerminal` is the other end of the wire. A driver never asks what the wire is: it gets a Duplex.
+ *
+ * Rules every driver keeps: store then acknowledge (`confirm` after the commit), never clear a terminal's log,
+ * compare what was read with what the terminal announced, one request at a time, route by message type and not by
+ * order, keep the time text as told, and never put a password or a name into an error or a finding.
+ */
+import type { Duplex } from 'node:stream';
+import type { z } from 'zod';
+import type { Clock, WallTime, Zone } from '../core/time.js';
+
+export type Direction = 'in' | 'out' | 'break-out' | 'break-in' | 'ot-in' | 'ot-out' | 'unknown';
+export type Verify = 'face' | 'finger' | 'card' | 'password' | 'palm' | 'iris' | 'qr' | 'combo' | 'remote' | 'unknown';
+
+/** One punch as a terminal gave it. Whose it is, and what it is worth, is decided elsewhere. */
+export interface PunchRecord {
+  /** The id the person types, as text: leading zeros, letters and more than 2^53 all occur. */
+  readonly deviceUserId: string;
+  /** Internal slot number where the protocol has one; reused after a user is deleted. */
+  readonly deviceUid: number | null;
+  /** Exactly what the terminal said; may be an impossible date. */
+  readonly wallTime: WallTime;
+  readonly direction: Direction;
+  readonly directionRaw: number | null;
+  readonly verify: Verify;
+  readonly verifyRaw: number | string | null;
+  readonly score: number | null;
+  /** The terminal's own record number, where it has one. */
+  readonly seq: number | null;
+  readonly source: 'realtime' | 'poll' | 'push' | 'replay';
+  /** The record as received. */
+  readonly raw: Uint8Array;
+}
+
+/** JSON that only the driver understands: where reading stands. */
+export type Cursor = Readonly<Record<string, string | number | boolean | null>>;
+
+export interface PunchPage {
+  readonly punches: readonly PunchRecord[];
+  /** Position to store with these punches, or null to leave it as it is. */
+  readonly cursor: Cursor | null;
+  /** True on the last page of a complete read: everything the terminal had when the read began has been yielded. */
+  readonly drained: boolean;
+  /** On the last page of a read: what the terminal announced before and what was decoded; else null. */
+  readonly count: { readonly announced: number; readonly decoded: number } | null;
+}
+
+export interface TerminalIdentity {
+  /** Serial number as the terminal reports it; never an address. */
+  readonly serial: string;
+  readonly model: string | null;
+  readonly firmware: string | null;
+  /** What else it told about itself and its fill level; never secrets. */
+  readonly details: Readonly<Record<string, string | number | boolean>>;
+}
+
+/** Something worth telling that is no error: noise on the line, a checksum off by one, a full memory. */
+export interface Finding {
+  readonly code:
+    | 'noise'
+    | 'checksum'
+    | 'count-mismatch'
+    | 'epoch-changed'
+    | 'impossible-date'
+    | 'unknown-layout'
+    | 'memory-low'
+    | 'resent-page'
+    | 'odd';
+  /** A short sentence in English for the log and the events; never persons or secrets. */
+  readonly text: string;
+  readonly data?: Readonly<Record<string, string | number | boolean | null>>;
+}
+
+export type Capability = 'punch.poll' | 'punch.live' | 'clock.read' | 'clock.set' | 'users.read';
+
+/** What a session needs from its surroundings. */
+export interface Wire {
+  /** Deadlines of the wire. In the demonstration this is the real clock while the class day runs faster. */
+  readonly clock: Clock;
+  readonly note: (finding: Finding) => void;
+}
+
+export interface PageOptions {
+  /** Keep the session and yield punches as they happen, where the protocol can; else end when drained. */
+  readonly follow: boolean;
+}
+
+export interface TerminalSession extends AsyncDisposable {
+  identify(): Promise<TerminalIdentity>;
+  readClock(): Promise<WallTime>;
+  setClock?(to: WallTime): Promise<void>;
+  /** Ends when drained, or never when following. Before asking for the next page the caller has stored the last one. */
+  pages(after: Cursor | null, options: PageOptions): AsyncIterable<PunchPage>;
+  /** The page is stored durably: the terminal may forget it (mark it read). Never erases records. */
+  confirm(page: PunchPage): Promise<void>;
+}
+
+/** What a byte stream says, for `rollcall decode` and for captures. */
+export type Decoded =
+  | {
+      readonly kind: 'message';
+      readonly name: string;
+      readonly fields: Readonly<Record<string, unknown>>;
+      readonly bytes: Uint8Array;
+    }
+  | { readonly kind: 'punch'; readonly punch: PunchRecord }
+  | { readonly kind: 'noise'; readonly bytes: Uint8Array; readonly reason: string };
+
+export interface Decoder {
+  push(chunk: Uint8Array): readonly Decoded[];
+  /** What is left when the stream ends; an incomplete frame is noise. */
+  end(): readonly Decoded[];
+}
+
+export interface SimulatedUser {
+  readonly id: string;
+  readonly name: string;
+}
+
+export interface SimulatedPunch {
+  readonly userId: string;
+  readonly wallTime: WallTime;
+  readonly verify?: Verify;
+  readonly direction?: Direction;
+}
+
+export interface SimulatorSetup {
+  readonly serial: string;
+  readonly zone: Zone;
+  /** Time of the simulated world; the terminal's own clock is this plus `clockOffsetMs`. */
+  readonly world: Clock;
+  /** Real deadlines and pacing of the wire. */
+  readonly wire: Clock;
+  readonly users: readonly SimulatedUser[];
+  readonly records: readonly SimulatedPunch[];
+  /** Named faults with their value ('' when none given): see faults.ts and the driver's README. */
+  readonly faults: ReadonlyMap<string, string>;
+  /** Protocol variants, checked by the driver's `simulatorOptions`. */
+  readonly options: Readonly<Record<string, unknown>>;
+  readonly seed: number;
+}
+
+/** A terminal made of software: state that survives connections, served over any wire. */
+export interface SimulatedTerminal {
+  /** Serves one connection until it closes or the signal aborts. Never throws for what the peer sends. */
+  serve(link: Duplex, signal: AbortSignal): Promise<void>;
+  addUser(user: SimulatedUser): void;
+  /** A face before the terminal now: recorded with the terminal's clock and told live where the protocol does so. Returns the record. */
+  punch(userId: string, options?: { readonly verify?: Verify; readonly direction?: Direction }): SimulatedPunch;
+  /** A record of the past, without a live event. */
+  addRecord(record: SimulatedPunch): void;
+  /** Every record ever made, in order. */
+  records(): readonly SimulatedPunch[];
+  setClockOffset(ms: number): void;
+  /** What its display shows. */
+  wallClock(): WallTime;
+  setFault(name: string, value: string | null): void;
+}
+
+export interface Driver<Options = unknown> {
+  readonly name: string;
+  /** All that a definition or a technician may say; unknown keys are refused. Secrets are keys ending in `Key` or `Password`. */
+  readonly options: z.ZodType<Options>;
+  readonly simulatorOptions: z.ZodType;
+  readonly capabilities: ReadonlySet<Capability>;
+  /** TCP/UDP port the maker ships with; null for serial only. */
+  readonly defaultPort: number | null;
+  /** Version of the decoder, stored with every record (D5). Raise it when the same bytes mean something else. */
+  readonly decoderVersion: string;
+  /** Whether `PunchRecord.seq` is trustworthy on every path and so part of a punch's identity. */
+  readonly seqIsIdentity: boolean;
+  open(link: Duplex, options: Options, wire: Wire, signal: AbortSignal): Promise<TerminalSession>;
+  decoder(options: Options, from: 'device' | 'gateway'): Decoder;
+  simulate(setup: SimulatorSetup): SimulatedTerminal;
+}
