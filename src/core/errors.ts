@@ -124,6 +124,15 @@ export const ERRORS = {
     '网关会自动重读;切勿清空考勤机。',
   ),
 
+  // flows
+  'other-terminal': entry(
+    'settings',
+    'Terminal {terminal} should have serial number {expected}, but {found} answers.',
+    'Check the address, or enter the new serial number in the settings if the terminal was replaced.',
+    '考勤机 {terminal} 的序列号应为 {expected},但应答的是 {found}。',
+    '请检查地址;如已更换考勤机,请在设置中填写新的序列号。',
+  ),
+
   // store
   'store-locked': entry(
     'settings',
