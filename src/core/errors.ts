@@ -133,6 +133,22 @@ export const ERRORS = {
     '请检查地址;如已更换考勤机,请在设置中填写新的序列号。',
   ),
 
+  // web
+  'port-in-use': entry(
+    'settings',
+    'Port {port} on {host} is in use by another program.',
+    'Stop the other program or choose another port in web.listen.',
+    '{host} 的端口 {port} 已被其他程序占用。',
+    '请停止该程序,或在 web.listen 中更换端口。',
+  ),
+  'port-refused': entry(
+    'settings',
+    'The web page cannot listen on {host}:{port}: {reason}.',
+    'Choose an address of this machine and a port above 1023 in web.listen.',
+    '网页服务无法监听 {host}:{port}:{reason}。',
+    '请在 web.listen 中填写本机地址和大于 1023 的端口。',
+  ),
+
   // store
   'store-locked': entry(
     'settings',
@@ -368,6 +384,43 @@ export const ERRORS = {
     'Mend the definition first: {other}.',
     '型号定义 “{found}” 自身有误,已停用。',
     '请先修正该定义:{other}。',
+  ),
+
+  // rules
+  'bad-policy': entry(
+    'settings',
+    'Policy {policy} cannot be used, key "{key}": {reason}',
+    'Correct the policy file; config/policies/baotou-2023.yaml explains every key.',
+    '政策文件 {policy} 不可用,键 “{key}”:{reasonZh}',
+    '请改正政策文件;每个键的说明见 config/policies/baotou-2023.yaml。',
+  ),
+  'unknown-preset': entry(
+    'settings',
+    'There is no policy named "{name}" in {dir}; known: {known}.',
+    'Write one of the known names{nearest}, or put the file into that directory.',
+    '{dir} 中没有名为 “{name}” 的政策;已有:{known}。',
+    '请填写已有的名称{nearestZh},或把文件放入该目录。',
+  ),
+  'policy-unsupported': entry(
+    'settings',
+    'This version cannot compute {what}.',
+    'Nothing was computed; leave that out, or install a version that knows it.',
+    '本版本无法计算:{whatZh}。',
+    '未作任何计算;请去掉该项,或安装支持该项的版本。',
+  ),
+  'bad-timetable': entry(
+    'settings',
+    'The timetable of class {classNo} on {date} is rejected: {reason}.',
+    'Correct the session times or the number of lessons, or the lesson length of the policy.',
+    '班级 {classNo} {date} 的课程表不可用:{reasonZh}。',
+    '请改正上下课时间或课时数,或政策中的每课时长度。',
+  ),
+  'bad-case': entry(
+    'settings',
+    'Case {id} in {file}, at "{path}": {reason}',
+    'Correct the file; test/golden/README.md explains the format.',
+    '文件 {file} 中的算例 {id},“{path}” 处:{reasonZh}',
+    '请改正该文件;格式说明见 test/golden/README.md。',
   ),
 } as const satisfies Record<string, Entry>;
 

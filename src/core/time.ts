@@ -49,23 +49,43 @@ export function systemClock(trusted: () => boolean = () => true): Clock {
   };
 }
 
-/** A clock that runs `speed` times as fast as `base`, from `start` on. For the demonstration only. */
-export function acceleratedClock(base: Clock, start: Instant, speed: () => number): Clock {
-  let anchorReal = base.ticks();
-  let anchorTicks = 0;
-  let last = speed();
-  const ticks = (): number => {
-    const real = base.ticks();
-    anchorTicks += (real - anchorReal) * last;
-    anchorReal = real;
-    last = speed();
-    return anchorTicks;
-  };
+/** A clock that stands still until it is told to move. */
+export interface SteppedClock extends Clock {
+  /** Moves wall and monotonic time to `to` (never back) and wakes every sleeper that is due by then. */
+  advanceTo(to: Instant): void;
+}
+
+/** The clock of the demonstration's class day: the day moves in steps while wires and brokers keep real time. */
+export function steppedClock(start: Instant): SteppedClock {
+  let now: number = start;
+  const sleepers = new Set<{ readonly at: number; readonly wake: () => void }>();
   return {
-    now: () => instant(start + ticks()),
-    ticks,
-    sleep: (ms, signal) => base.sleep(Math.max(1, ms / speed()), signal),
+    now: () => instant(now),
+    ticks: () => now - start,
     trusted: () => true,
+    async sleep(ms, signal) {
+      signal.throwIfAborted();
+      await new Promise<void>((resolve, reject) => {
+        const abort = (): void => {
+          sleepers.delete(sleeper);
+          reject(signal.reason as Error);
+        };
+        const sleeper = {
+          at: now + Math.max(0, ms),
+          wake: () => {
+            sleepers.delete(sleeper);
+            signal.removeEventListener('abort', abort);
+            resolve();
+          },
+        };
+        signal.addEventListener('abort', abort, { once: true });
+        sleepers.add(sleeper);
+      });
+    },
+    advanceTo(to) {
+      now = Math.max(now, to);
+      for (const sleeper of [...sleepers]) if (sleeper.at <= now) sleeper.wake();
+    },
   };
 }
 

@@ -1,0 +1,324 @@
+/**
+ * Terminal to journal: one unit for each terminal. It opens the wire, learns who answers, compares clocks, and commits
+ * what it reads: punches, reading position and touched days in one transaction. Only after that commit is the page
+ * confirmed to the terminal (P1, D4). The clock of a terminal is set only after a complete read, because setting it with
+ * unread punches would falsify them.
+ *
+ * Polled or pushed makes no difference here: a session's pages end when it is drained, or never.
+ */
+import type { Duplex } from 'node:stream';
+import { asGatewayError, fail } from '../core/errors.js';
+import type { Log } from '../core/log.js';
+import { formatReach, type Reach } from '../core/reach.js';
+import { instantToWall, wallToInstant, type Clock, type Instant, type Zone } from '../core/time.js';
+import type { Doorbell, Unit } from '../core/unit.js';
+import type { Cursor, Driver, Finding, PunchPage, PunchRecord, TerminalIdentity, TerminalSession, Wire } from '../drivers/driver.js';
+import type { Delivery, PunchFact } from '../rules/facts.js';
+import type { Store, TouchedDay } from '../store/store.js';
+
+export interface TerminalSetup {
+  readonly id: string;
+  readonly driver: Driver;
+  readonly options: unknown;
+  readonly reach: Reach;
+  readonly zone: Zone;
+  readonly pollMs: number;
+  /** Serial number that this terminal must report; null accepts the first that answers. */
+  readonly serial: string | null;
+  readonly setClock: boolean;
+  /** Largest step that the gateway may set a terminal's clock by. */
+  readonly clockStepMaxMs: number;
+  /** Offset below which a terminal's clock is left alone. */
+  readonly clockOkMs: number;
+  /** Model definition and its hash, recorded with every run. */
+  readonly definition: { readonly id: string; readonly hash: string } | null;
+}
+
+export interface IntakeParts {
+  readonly terminal: TerminalSetup;
+  readonly store: Store;
+  readonly openLink: (reach: Reach, signal: AbortSignal) => Promise<Duplex & AsyncDisposable>;
+  readonly clock: Clock;
+  readonly wire: Clock;
+  readonly log: Log;
+  /** Rung after every commit that added something. */
+  readonly bell: Doorbell;
+  /** Whose punch this is, and which days of credit it can change. */
+  readonly match: (terminalId: string, deviceUserId: string, at: Instant) => string | null;
+  readonly daysTouchedBy: (punch: PunchFact) => readonly Omit<TouchedDay, 'stamp' | 'cause'>[];
+  /** Time used for credit under the site's clock rule. */
+  readonly effective: (punch: Omit<PunchFact, 'effective'>) => Instant | null;
+}
+
+export type TerminalState = 'connecting' | 'reading' | 'live' | 'waiting' | 'unreachable';
+
+export interface TerminalStatus {
+  readonly id: string;
+  readonly reach: string;
+  readonly driver: string;
+  readonly state: TerminalState;
+  readonly since: Instant;
+  readonly serial: string | null;
+  readonly model: string | null;
+  readonly firmware: string | null;
+  readonly offsetMs: number | null;
+  readonly lastDrainedAt: Instant | null;
+  readonly lastPunchAt: Instant | null;
+  readonly stored: number;
+  readonly repeated: number;
+  /** What the terminal announced and what was read, when they differ. */
+  readonly mismatch: { readonly announced: number; readonly decoded: number } | null;
+  readonly findings: Readonly<Record<string, number>>;
+}
+
+export interface Intake extends Unit {
+  status(): TerminalStatus;
+}
+
+/** Knows the terminal's fixed name in the cursor table, beside its serial numbers. */
+const bindingKey = (id: string): string => `terminal:${id}`;
+const CLOCK_EVENT_STEP_MS = 2000;
+const REPORTED_FINDINGS = new Set<Finding['code']>(['epoch-changed', 'unknown-layout', 'memory-low']);
+
+export function createIntake(parts: IntakeParts): Intake {
+  const { terminal, store, clock, log } = parts;
+  const name = `terminal:${terminal.id}`;
+  let state: TerminalState = 'connecting';
+  let since = clock.now();
+  let identity: TerminalIdentity | null = null;
+  let offset: { readonly ms: number; readonly ticks: number } | null = null;
+  let toldOffsetMs: number | null = null;
+  let lastDrainedAt: Instant | null = null;
+  let lastPunchAt: Instant | null = null;
+  let online = false;
+  let stored = 0;
+  let repeated = 0;
+  let mismatch: TerminalStatus['mismatch'] = null;
+  /** Monotonic time since which the terminal was drained without a failure; what a later poll brings is live. */
+  let drainedSince: number | null = null;
+  const findings = new Map<string, number>();
+
+  const enter = (next: TerminalState): void => {
+    if (next !== state) since = clock.now();
+    state = next;
+  };
+
+  const note = (finding: Finding): void => {
+    findings.set(finding.code, (findings.get(finding.code) ?? 0) + 1);
+    log.debug({ terminal: terminal.id, finding: finding.code, ...finding.data }, finding.text);
+    if (REPORTED_FINDINGS.has(finding.code)) {
+      store.transact((tx) =>
+        tx.addEvent({ kind: 'event', what: 'device', at: clock.now(), data: { terminal: terminal.id, state: finding.code, ...finding.data } }),
+      );
+      parts.bell.ring();
+    }
+  };
+
+  const meetTerminal = async (session: TerminalSession): Promise<TerminalIdentity> => {
+    const met = await session.identify();
+    if (terminal.serial !== null && met.serial !== terminal.serial) {
+      throw fail('other-terminal', { terminal: terminal.id, expected: terminal.serial, found: met.serial });
+    }
+    const bound = store.cursor(bindingKey(terminal.id)) as { readonly serial?: string } | null;
+    const rebound = bound?.serial !== undefined && bound.serial !== met.serial;
+    if (!online || rebound) {
+      store.transact((tx) => {
+        tx.addEvent({
+          kind: 'event',
+          what: 'device',
+          at: clock.now(),
+          data: {
+            state: rebound ? 'DEVICE_REBOUND' : 'online',
+            terminal: terminal.id,
+            deviceSn: met.serial,
+            ...(rebound ? { before: bound.serial ?? null } : {}),
+            ...(met.firmware === null ? {} : { firmware: met.firmware }),
+            driver: terminal.driver.name,
+            decoder: terminal.driver.decoderVersion,
+            definition: terminal.definition ? `${terminal.definition.id}@${terminal.definition.hash.slice(0, 16)}` : null,
+          },
+        });
+        if (bound?.serial !== met.serial) tx.setCursor(bindingKey(terminal.id), { serial: met.serial });
+      });
+      parts.bell.ring();
+    }
+    online = true;
+    identity = met;
+    return met;
+  };
+
+  /** Reads the terminal's clock and keeps the offset; a change of more than 2 s is an event (P6). */
+  const compareClocks = async (session: TerminalSession, serial: string): Promise<void> => {
+    const wall = await session.readClock();
+    const there = wallToInstant(wall, terminal.zone);
+    if (there === null) {
+      offset = null;
+      note({ code: 'impossible-date', text: 'The clock of the terminal shows a date that does not exist' });
+      return;
+    }
+    const ms = there - Math.floor(clock.now() / 1000) * 1000;
+    offset = { ms, ticks: clock.ticks() };
+    if (toldOffsetMs !== null && Math.abs(ms - toldOffsetMs) <= CLOCK_EVENT_STEP_MS) return;
+    if (toldOffsetMs !== null || Math.abs(ms) > CLOCK_EVENT_STEP_MS) {
+      const before = toldOffsetMs;
+      store.transact((tx) =>
+        tx.addEvent({
+          kind: 'event',
+          what: 'clock',
+          at: clock.now(),
+          data: { source: `terminal:${terminal.id}`, deviceSn: serial, beforeMs: before, afterMs: ms, driftMs: ms },
+        }),
+      );
+      parts.bell.ring();
+    }
+    toldOffsetMs = ms;
+  };
+
+  const factOf = (record: PunchRecord, serial: string, delivery: Delivery): PunchFact => {
+    const rx = clock.now();
+    const told = wallToInstant(record.wallTime, terminal.zone);
+    const draft: Omit<PunchFact, 'effective'> = {
+      kind: 'punch',
+      deviceSn: serial,
+      terminalId: terminal.id,
+      deviceUserId: record.deviceUserId,
+      deviceUid: record.deviceUid,
+      wallTime: record.wallTime,
+      instant: told,
+      rx,
+      rxTicks: Math.trunc(clock.ticks()),
+      clockTrusted: clock.trusted(),
+      offsetMs: offset?.ms ?? null,
+      offsetAgeMs: offset ? Math.trunc(clock.ticks() - offset.ticks) : null,
+      direction: record.direction,
+      directionRaw: record.directionRaw,
+      verify: record.verify,
+      verifyRaw: record.verifyRaw,
+      score: record.score,
+      source: record.source,
+      delivery,
+      seq: record.seq,
+      seqEpoch: null,
+      firmware: identity?.firmware ?? null,
+      raw: record.raw,
+      decoder: `${terminal.driver.name}/${terminal.driver.decoderVersion}`,
+      traineeNo: parts.match(terminal.id, record.deviceUserId, told ?? rx),
+    };
+    return { ...draft, effective: parts.effective(draft) };
+  };
+
+  /** One commit: punches, days they touch, reading position. */
+  const commitPage = (page: PunchPage, serial: string): void => {
+    const live = drainedSince !== null;
+    const short = page.count !== null && page.count.decoded < page.count.announced ? page.count : null;
+    const news = short !== null && mismatch?.announced !== short.announced ? short : null;
+    const added = store.transact((tx) => {
+      let count = 0;
+      for (const record of page.punches) {
+        const delivery: Delivery = record.source === 'realtime' || record.source === 'push' || live ? 'live' : 'backfill';
+        const fact = factOf(record, serial, delivery);
+        if (tx.addPunch(fact) === null) continue;
+        count += 1;
+        const cause = delivery === 'live' ? 'punch' : 'backfill';
+        for (const day of parts.daysTouchedBy(fact)) tx.touchDay({ ...day, cause });
+      }
+      if (page.cursor && JSON.stringify(store.cursor(serial)) !== JSON.stringify(page.cursor)) tx.setCursor(serial, page.cursor);
+      if (news) {
+        const data = { terminal: terminal.id, deviceSn: serial, announced: news.announced, decoded: news.decoded };
+        tx.addEvent({ kind: 'event', what: 'count-mismatch', at: clock.now(), data });
+      }
+      return count;
+    });
+    stored += added;
+    repeated += page.punches.length - added;
+    if (page.count) mismatch = short;
+    if (page.punches.length > 0) lastPunchAt = clock.now();
+    if (added > 0 || news) parts.bell.ring();
+  };
+
+  const readAll = async (session: TerminalSession, serial: string): Promise<void> => {
+    enter('reading');
+    const after = store.cursor(serial) as Cursor | null;
+    for await (const page of session.pages(after, { follow: true })) {
+      commitPage(page, serial);
+      await session.confirm(page);
+      if (!page.drained && page.punches.length > 0) continue;
+      if (page.drained) {
+        lastDrainedAt = clock.now();
+        drainedSince ??= clock.ticks();
+        enter('live');
+        await correctClock(session, serial);
+      } else {
+        // A session that follows yields an empty page now and then, so that the clock is compared again.
+        await compareClocks(session, serial);
+        lastDrainedAt = clock.now();
+      }
+    }
+  };
+
+  const correctClock = async (session: TerminalSession, serial: string): Promise<void> => {
+    if (!terminal.setClock || !session.setClock || !clock.trusted() || offset === null) return;
+    if (Math.abs(offset.ms) <= terminal.clockOkMs || Math.abs(offset.ms) > terminal.clockStepMaxMs) return;
+    await session.setClock(instantToWall(clock.now(), terminal.zone));
+    await compareClocks(session, serial);
+  };
+
+  const visit = async (signal: AbortSignal): Promise<void> => {
+    enter('connecting');
+    await using link = await parts.openLink(terminal.reach, signal);
+    const wire: Wire = { clock: parts.wire, note };
+    await using session = await terminal.driver.open(link, terminal.options, wire, signal);
+    const { serial } = await meetTerminal(session);
+    await compareClocks(session, serial);
+    await readAll(session, serial);
+  };
+
+  const wentOffline = (error: unknown): void => {
+    drainedSince = null;
+    enter('unreachable');
+    if (!online) return;
+    online = false;
+    store.transact((tx) =>
+      tx.addEvent({
+        kind: 'event',
+        what: 'device',
+        at: clock.now(),
+        data: { state: 'offline', terminal: terminal.id, deviceSn: identity?.serial ?? null, why: asGatewayError(error).code },
+      }),
+    );
+    parts.bell.ring();
+  };
+
+  return {
+    name,
+    async run(signal) {
+      for (;;) {
+        try {
+          await visit(signal);
+        } catch (error) {
+          if (!signal.aborted) wentOffline(error);
+          throw error;
+        }
+        enter('waiting');
+        await clock.sleep(terminal.pollMs, signal);
+      }
+    },
+    status: () => ({
+      id: terminal.id,
+      reach: formatReach(terminal.reach),
+      driver: terminal.driver.name,
+      state,
+      since,
+      serial: identity?.serial ?? null,
+      model: identity?.model ?? null,
+      firmware: identity?.firmware ?? null,
+      offsetMs: offset?.ms ?? null,
+      lastDrainedAt,
+      lastPunchAt,
+      stored,
+      repeated,
+      mismatch,
+      findings: Object.fromEntries(findings),
+    }),
+  };
+}

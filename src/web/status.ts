@@ -1,0 +1,45 @@
+/** What the whole gateway says of itself: the body of `/readyz`, the source of `/metrics` and of the status page. */
+import type { Instant } from '../core/time.js';
+import type { UnitState } from '../core/unit.js';
+
+/** A fault or error as people read it. */
+export interface Trouble {
+  readonly code: string;
+  readonly en: string;
+  readonly zh: string;
+  readonly remedyEn: string;
+  readonly remedyZh: string;
+}
+
+export interface PartStatus {
+  readonly id: string;
+  /** One word: `live`, `unreachable`, `connected`, `stopped` ... */
+  readonly state: string;
+  readonly since: Instant;
+  readonly trouble: Trouble | null;
+  /** Numbers and words of this part; no persons, no secrets. */
+  readonly details: Readonly<Record<string, string | number | boolean | null>>;
+}
+
+export interface GatewayStatus {
+  readonly ready: boolean;
+  /** Why not, in both languages; empty when ready. */
+  readonly reasons: readonly Trouble[];
+  readonly site: string;
+  readonly version: string;
+  readonly startedAt: Instant;
+  readonly pendingRecords: number;
+  readonly pendingBatches: number;
+  readonly oldestPendingAt: Instant | null;
+  readonly lastAckAt: Instant | null;
+  readonly punches: number;
+  readonly journal: { readonly n: number; readonly hash: string };
+  readonly keysSealed: boolean;
+  readonly terminals: readonly PartStatus[];
+  readonly cameras: readonly PartStatus[];
+  readonly upstreams: readonly PartStatus[];
+  readonly disk: PartStatus;
+  readonly clock: PartStatus;
+  readonly units: readonly { readonly name: string; readonly state: UnitState; readonly since: Instant; readonly restarts: number }[];
+  readonly loopDelayP99Ms: number;
+}
