@@ -1,0 +1,406 @@
+/**
+ * What every driver must pass, whatever its protocol: the byte stream cut at every place, joined, and with noise; lost
+ * answers, events in the middle of a transfer, a link that breaks, an abort, a peer of another kind; and that in the
+ * end the gateway holds exactly the punches that the terminal holds. A driver's own test calls `driverContract` with
+ * its captures and its simulator's variants, and adds what is special to it.
+ */
+import { duplexPair } from 'node:stream';
+import { describe, expect, test } from 'vitest';
+import { hex } from '../../src/core/bytes.js';
+import { GatewayError } from '../../src/core/errors.js';
+import type { WallTime } from '../../src/core/time.js';
+import type { Decoded, Driver, Finding, PunchRecord } from '../../src/drivers/driver.js';
+import { seededRandom } from '../../src/drivers/faults.js';
+import {
+  createRig,
+  history,
+  keyOf,
+  readPages,
+  type Connection,
+  type Rig,
+  type RigOptions,
+  type Sample,
+} from './rig.js';
+
+export interface Variant extends RigOptions {
+  readonly name: string;
+}
+
+/** A pair of pure functions that undo each other. */
+export interface RoundTrip {
+  readonly name: string;
+  /** Asserts with fast-check that `decode(encode(x))` is x. */
+  readonly check: () => void;
+}
+
+export interface ContractSubject<Options> {
+  readonly driver: Driver<Options>;
+  /** Options of the session for every variant that has none of its own. */
+  readonly options?: Readonly<Record<string, unknown>>;
+  /** Ways of the terminal: layouts, sizes, keys. The first is the one used where one is enough. */
+  readonly variants: readonly Variant[];
+  readonly samples: readonly Sample[];
+  readonly roundTrips?: readonly RoundTrip[];
+  /** Records in the simulator for the tests on the wire; enough for several pages or chunks. */
+  readonly recordCount?: number;
+  /** Bytes in all after which the line is cut in the tests of broken links. */
+  readonly cutsAfterBytes?: readonly number[];
+  /** Fault that puts a live event into a running transfer; null when the protocol has no such thing. */
+  readonly eventFault?: Readonly<Record<string, string>> | null;
+  /** Whether noise between frames is survived (serial lines) or the link is given up for a new one. */
+  readonly survivesNoise?: boolean;
+}
+
+const view = (items: readonly Decoded[]): string[] =>
+  items.flatMap((item) => {
+    if (item.kind === 'noise') return [];
+    if (item.kind === 'punch') return [`punch ${keyOf(item.punch)} ${hex(item.punch.raw)}`];
+    return [`message ${item.name} ${JSON.stringify(item.fields)} ${hex(item.bytes)}`];
+  });
+
+const bytesOf = (items: readonly Decoded[]): string =>
+  hex(Buffer.concat(items.flatMap((item) => (item.kind === 'punch' ? [] : [item.bytes]))));
+
+const keys = (punches: readonly PunchRecord[]): string[] => [...new Set(punches.map(keyOf))].sort();
+
+function decodeChunks<Options>(
+  subject: ContractSubject<Options>,
+  from: Sample['from'],
+  chunks: readonly Uint8Array[],
+): Decoded[] {
+  const decoder = subject.driver.decoder(subject.driver.options.parse(subject.options ?? {}), from);
+  return [...chunks.flatMap((chunk) => [...decoder.push(chunk)]), ...decoder.end()];
+}
+
+function splitPoints(length: number): number[] {
+  const step = Math.max(1, Math.floor(length / 600));
+  return Array.from({ length: Math.ceil(length / step) }, (_, index) => index * step);
+}
+
+function codecContract<Options>(subject: ContractSubject<Options>): void {
+  const plain = (sample: Sample): Decoded[] => decodeChunks(subject, sample.from, [sample.bytes]);
+
+  test('there are captures from the terminal', () => {
+    expect(subject.samples.some((sample) => sample.from === 'device')).toBe(true);
+  });
+
+  describe.each(subject.samples.map((sample) => ({ name: sample.name, sample })))('capture $name', ({ sample }) => {
+    const whole = view(plain(sample));
+
+    test('every byte is accounted for, as message or as noise', () => {
+      expect(whole.length).toBeGreaterThan(0);
+      expect(bytesOf(plain(sample))).toBe(hex(sample.bytes));
+      if (sample.header['noise'] === undefined)
+        expect(plain(sample).filter((item) => item.kind === 'noise')).toEqual([]);
+    });
+
+    test('gives the same at every split point, and byte by byte', () => {
+      for (const at of splitPoints(sample.bytes.length)) {
+        const parts = [sample.bytes.subarray(0, at), sample.bytes.subarray(at)];
+        expect(view(decodeChunks(subject, sample.from, parts)), `split at ${at}`).toEqual(whole);
+      }
+      const single = Array.from(sample.bytes, (byte) => Uint8Array.of(byte));
+      expect(view(decodeChunks(subject, sample.from, single))).toEqual(whole);
+    });
+
+    test('gives everything twice when it comes twice in one chunk', () => {
+      const twice = decodeChunks(subject, sample.from, [Buffer.concat([sample.bytes, sample.bytes])]);
+      const names = (items: readonly Decoded[]): string[] =>
+        items.flatMap((item) => (item.kind === 'message' ? [item.name] : []));
+      expect(names(twice)).toEqual([...names(plain(sample)), ...names(plain(sample))]);
+    });
+
+    test('survives noise before and between its frames, and shows it', () => {
+      const random = seededRandom(sample.bytes.length);
+      const frames = plain(sample).flatMap((item) => (item.kind === 'message' ? [item.bytes] : []));
+      // Noise that cannot begin a frame of any protocol here: no A5, no 50 (P), no AA.
+      const noise = (): Uint8Array =>
+        Uint8Array.from({ length: 1 + Math.floor(random() * 9) }, () => 1 + random() * 60);
+      const decoded = decodeChunks(subject, sample.from, [
+        Buffer.concat([...frames.flatMap((frame) => [noise(), frame]), noise()]),
+      ]);
+      expect(view(decoded).filter((line) => line.startsWith('message'))).toEqual(
+        whole.filter((line) => line.startsWith('message')),
+      );
+      expect(decoded.some((item) => item.kind === 'noise')).toBe(true);
+    });
+  });
+
+  test('ten thousand spoilt streams raise nothing but a GatewayError', () => {
+    const seed = 20260910;
+    const random = seededRandom(seed);
+    const pick = (limit: number): number => Math.floor(random() * limit);
+    for (let round = 0; round < 10_000; round += 1) {
+      const sample = subject.samples[pick(subject.samples.length)];
+      if (!sample) throw new Error('no samples');
+      const from = pick(Math.max(1, sample.bytes.length - 400));
+      const bytes = Uint8Array.from(sample.bytes.subarray(from, from + 400));
+      for (let count = 1 + pick(4); count > 0; count -= 1) bytes[pick(bytes.length)] = pick(256);
+      const cut = pick(2) === 0 ? bytes : bytes.subarray(0, pick(bytes.length + 1));
+      try {
+        decodeChunks(subject, sample.from, [cut]);
+      } catch (error) {
+        if (!(error instanceof GatewayError))
+          throw new Error(`seed ${seed}, round ${round}: ${hex(cut)}`, { cause: error });
+      }
+    }
+  });
+
+  test.each(subject.roundTrips ?? [])('decode(encode(x)) = x: $name', (trip) => trip.check());
+  });
+}
+
+interface Bench<Options> {
+  readonly rig: (extra?: RigOptions) => Rig<Options>;
+  readonly expectComplete: (rig: Rig<Options>, punches: readonly PunchRecord[]) => void;
+}
+
+function createBench<Options>(subject: ContractSubject<Options>, variant: Variant): Bench<Options> {
+  return {
+    rig: (extra = {}) =>
+      createRig(subject.driver, {
+        options: subject.options ?? {},
+        records: history(subject.recordCount ?? 40, extra.users ?? variant.users),
+        ...variant,
+        ...extra,
+        faults: { ...variant.faults, ...extra.faults },
+      }),
+    expectComplete: (rig, punches) => {
+      expect(keys(punches)).toEqual([...new Set(rig.terminal.records().map(keyOf))].sort());
+    },
+  };
+}
+
+function variantContract<Options>(subject: ContractSubject<Options>, variant: Variant): void {
+  const { rig: newRig, expectComplete } = createBench(subject, variant);
+
+  test('gives every record once, complete, with the count on the last page', async () => {
+    const rig = newRig();
+    const { punches, pages } = await rig.run(rig.readAll());
+    expectComplete(rig, punches);
+    expect(punches.length).toBe(keys(punches).length);
+    const last = pages.at(-1);
+    expect(last?.drained).toBe(true);
+    expect(last?.count).toEqual({ announced: rig.terminal.records().length, decoded: rig.terminal.records().length });
+    expect(pages.slice(0, -1).every((page) => !page.drained && page.count === null)).toBe(true);
+  });
+
+  test('an empty terminal gives one drained page without punches', async () => {
+    const rig = newRig({ records: [] });
+    const { punches, pages } = await rig.run(rig.readAll());
+    expect(punches).toEqual([]);
+    expect(pages.at(-1)?.drained).toBe(true);
+  });
+
+  test.each([{ fragment: '1' }, { fragment: '7' }, { coalesce: '' }, { delay: '50' }] as readonly Readonly<
+    Record<string, string>
+  >[])('gives the same however the bytes are cut: %o', async (faults) => {
+    const rig = newRig({ faults });
+    expectComplete(rig, (await rig.run(rig.readAll())).punches);
+  });
+
+  test('a second full read adds nothing new', async () => {
+    const rig = newRig();
+    const first = await rig.run(rig.readAll());
+    const second = await rig.run(rig.readAll());
+    const known = new Set(keys(first.punches));
+    expect(second.punches.filter((punch) => !known.has(keyOf(punch)))).toEqual([]);
+    expectComplete(rig, first.punches);
+  });
+}
+
+function wireContract<Options>(subject: ContractSubject<Options>, variant: Variant): void {
+  const { rig: newRig, expectComplete } = createBench(subject, variant);
+
+  test('tells the serial number of the terminal', async () => {
+    const rig = newRig();
+    const identity = await rig.run(async () => {
+      const connection = await rig.connect();
+      const told = await connection.session.identify();
+      await connection.close();
+      return told;
+    });
+    expect(identity.serial).toBe('TEST0001');
+  });
+
+  test.each([1, 2, 3])('asks again when answer(s) are lost: %i', async (lost) => {
+    const rig = newRig();
+    const punches = await rig.run(async () => {
+      const connection = await rig.connect();
+      await connection.session.identify();
+      rig.terminal.setFault('no-answer', String(lost));
+      const reading = await readPages(connection, null, { follow: false });
+      await connection.close();
+      return reading.punches;
+    });
+    expectComplete(rig, punches);
+  });
+
+  test('a terminal that never answers ends in a GatewayError, in bounded time', async () => {
+    const rig = newRig({ faults: { 'no-answer': '' } });
+    await expect(rig.run(rig.readAll(), 300_000)).rejects.toMatchObject({ name: 'GatewayError' });
+    expect(rig.clock.sleepers).toBe(0);
+  });
+
+  if (subject.survivesNoise ?? true) {
+    test('noise on the line costs time, not records', async () => {
+      const rig = newRig({ faults: { 'line-noise': '6' } });
+      const { punches, findings } = await rig.run(rig.readAll());
+      expectComplete(rig, punches);
+      expect(findings.some((finding) => finding.code === 'noise')).toBe(true);
+    });
+  }
+
+  if (subject.eventFault) {
+    const faults = subject.eventFault;
+    test('an event in the middle of a transfer is neither lost nor mistaken for data', async () => {
+      const rig = newRig({ faults });
+      const before = rig.terminal.records().length;
+      const { punches } = await rig.run(rig.readAll());
+      expect(rig.terminal.records().length).toBeGreaterThan(before);
+      expectComplete(rig, punches);
+    });
+  }
+
+  test('a page that was not confirmed is given again', async () => {
+    const rig = newRig();
+    const pages = await rig.run(async () => {
+      const connection = await rig.connect();
+      await connection.session.identify();
+      const seen: PunchRecord[] = [];
+      for await (const page of connection.session.pages(null, { follow: false })) seen.push(...page.punches);
+      await connection.close();
+      return seen;
+    });
+    expectComplete(rig, pages);
+    expectComplete(rig, (await rig.run(rig.readAll())).punches);
+  });
+
+  test('reading goes on after the first page from its cursor', async () => {
+    const rig = newRig();
+    const { first, rest } = await rig.run(async () => {
+      const connection = await rig.connect();
+      await connection.session.identify();
+      const reading = await readPages(connection, null, { follow: false }, () => true);
+      await connection.close();
+      return { first: reading, rest: await rig.readAll(reading.pages[0]?.cursor ?? null) };
+    });
+    expectComplete(rig, [...first.punches, ...rest.punches]);
+  });
+
+  test.each(subject.cutsAfterBytes ?? [30, 200, 700])(
+    'a link cut after %i bytes ends in a GatewayError; the next session gets everything',
+    async (cut) => {
+      const rig = newRig({ faults: { 'drop-after-n-bytes': String(cut) } });
+      await expect(rig.run(rig.readAll())).rejects.toBeInstanceOf(GatewayError);
+      expectComplete(rig, (await rig.run(rig.readAll())).punches);
+    },
+  );
+
+  test('an abort in the middle leaves nothing hanging', async () => {
+    const rig = newRig({ faults: { delay: '20' } });
+    const connection = await rig.run(async () => {
+      const opened = await rig.connect();
+      await opened.session.identify();
+      return opened;
+    });
+    const reading = readPages(connection, null, { follow: true }, () => false).then(
+      () => 'ended',
+      () => 'ended',
+    );
+    await rig.clock.advance(90);
+    connection.abort();
+    expect(await rig.run(reading, 60_000)).toBe('ended');
+    await rig.run(connection.close(), 60_000);
+    expect(rig.clock.sleepers).toBe(0);
+    expectComplete(rig, (await rig.run(rig.readAll())).punches);
+  });
+
+  test('a peer of another kind is named wrong-protocol with its first bytes', async () => {
+    const rig = newRig();
+    const [ours, theirs] = duplexPair();
+    const banner = Buffer.from('HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n');
+    theirs.on('data', () => theirs.write(banner));
+    const findings: Finding[] = [];
+    const stop = new AbortController();
+    const trial = async (): Promise<void> => {
+      const session = await subject.driver.open(
+        ours,
+        subject.driver.options.parse(subject.options ?? {}),
+        { clock: rig.clock, note: (finding) => findings.push(finding) },
+        stop.signal,
+      );
+      try {
+        await session.identify();
+      } finally {
+        await session[Symbol.asyncDispose]();
+      }
+    };
+    await expect(rig.run(trial(), 300_000)).rejects.toMatchObject({
+      code: 'wrong-protocol',
+      context: { window: hex(banner.subarray(0, 16)) },
+    });
+    ours.destroy();
+    theirs.destroy();
+  });
+
+  clockContract(subject, newRig);
+  liveContract(subject, newRig);
+}
+
+function clockContract<Options>(subject: ContractSubject<Options>, newRig: Bench<Options>['rig']): void {
+  if (!subject.driver.capabilities.has('clock.read')) return;
+  test('reads and sets the clock', async () => {
+    const rig = newRig();
+    await rig.run(async () => {
+      const connection = await rig.connect();
+      await connection.session.identify();
+      const before = rig.terminal.wallClock();
+      const told = await connection.session.readClock();
+      expect(told >= before && told <= rig.terminal.wallClock()).toBe(true);
+      if (connection.session.setClock) {
+        await connection.session.setClock('2026-12-31 23:59:00' as WallTime);
+        const shown = rig.terminal.wallClock();
+        expect(shown >= '2026-12-31 23:59:00' && shown <= '2026-12-31 23:59:10').toBe(true);
+      }
+      await connection.close();
+    });
+  });
+}
+
+function liveContract<Options>(subject: ContractSubject<Options>, newRig: Bench<Options>['rig']): void {
+  if (!subject.driver.capabilities.has('punch.live')) return;
+  test('while following, a punch arrives by itself, and the clock can be read meanwhile', async () => {
+    const rig = newRig();
+    const connection: Connection = await rig.run(async () => {
+      const opened = await rig.connect();
+      await opened.session.identify();
+      return opened;
+    });
+    const wanted: string[] = [];
+    const seen = new Set<string>();
+    const following = readPages(connection, null, { follow: true }, (pages) => {
+      for (const punch of pages.at(-1)?.punches ?? []) seen.add(keyOf(punch));
+      return wanted.length > 0 && wanted.every((key) => seen.has(key));
+    });
+    await rig.run(rig.clock.sleep(20_000, new AbortController().signal));
+    wanted.push(keyOf(rig.terminal.punch(rig.terminal.records()[0]?.userId ?? '1')));
+    expect(await rig.run(connection.session.readClock(), 60_000)).toMatch(/^2026-09-10 08:/);
+    await rig.run(following, 120_000);
+    await rig.run(connection.close());
+  });
+}
+
+/** Declares the whole suite for one driver. */
+export function driverContract<Options>(subject: ContractSubject<Options>): void {
+  describe(`driver contract: ${subject.driver.name}`, () => {
+    describe('bytes', () => codecContract(subject));
+    describe.each(subject.variants.map((variant) => ({ name: variant.name, variant })))(
+      'terminal $name',
+      ({ variant }) => variantContract(subject, variant),
+    );
+    const [first] = subject.variants;
+    if (!first) throw new Error('a driver needs at least one variant');
+    describe(`wire (${first.name})`, () => wireContract(subject, first));
+  });
+}
