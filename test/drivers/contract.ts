@@ -147,7 +147,6 @@ function codecContract<Options>(subject: ContractSubject<Options>): void {
   });
 
   test.each(subject.roundTrips ?? [])('decode(encode(x)) = x: $name', (trip) => trip.check());
-  });
 }
 
 interface Bench<Options> {
