@@ -124,6 +124,22 @@ export const ERRORS = {
     '网关会自动重读;切勿清空考勤机。',
   ),
 
+  // commands
+  'bad-argument': entry(
+    'settings',
+    'Argument "{argument}" cannot be used: {reason}.',
+    'See "rollcall <command> --help".',
+    '参数 “{argument}” 无法使用:{reasonZh}。',
+    '请查看 “rollcall <命令> --help”。',
+  ),
+  'file-unreadable': entry(
+    'settings',
+    'File {file} cannot be read: {reason}.',
+    'Check the path and its permissions.',
+    '无法读取文件 {file}:{reason}。',
+    '请检查路径和权限。',
+  ),
+
   // flows
   'other-terminal': entry(
     'settings',
@@ -421,6 +437,21 @@ export const ERRORS = {
     'Correct the file; test/golden/README.md explains the format.',
     '文件 {file} 中的算例 {id},“{path}” 处:{reasonZh}',
     '请改正该文件;格式说明见 test/golden/README.md。',
+  ),
+  // platform
+  'platform-config': entry(
+    'settings',
+    'Platform settings in {file}: {reason}',
+    'Correct the file; the platform starts only with settings that are right.',
+    '平台配置 {file} 有误:{reason}',
+    '请改正该文件;配置无误后平台才会启动。',
+  ),
+  'platform-broker': entry(
+    'retry',
+    'The platform cannot use the broker {url}: {reason}.',
+    'Check address, account and access list of the broker; the platform tries again by itself.',
+    '平台无法使用消息服务器 {url}:{reason}。',
+    '请检查消息服务器的地址、账号和访问规则;平台会自动重试。',
   ),
 } as const satisfies Record<string, Entry>;
 

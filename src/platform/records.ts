@@ -1,0 +1,81 @@
+/**
+ * Records of a chained batch to rows: punches with columns, the rest as JSON, each punch once by its identity.
+ *
+ * Promises: nothing in here throws for content; what cannot be used is stored as it is, marked quarantined and noted
+ * with a code of upstream §13, and the chain goes on (§8). A key event takes effect here, in the order of the chain.
+ */
+import type { DecodedBatch } from '../uplink/batch.js';
+import type { Keyring, Place } from './keyring.js';
+import type { PlatformStore } from './store.js';
+
+type DecodedRecord = DecodedBatch['records'][number];
+type Note = (code: 'schema' | 'unknown-kind', text: string) => void;
+
+/** At most this many faults of one batch are noted; the batch is kept verbatim anyway. */
+const NOTES_MAX = 8;
+
+interface PunchMembers {
+  readonly n: number;
+  readonly k: 'punch';
+  readonly deviceSn: string;
+  readonly deviceUserId: string;
+  readonly wallTime: string;
+  readonly traineeNo: string | null;
+  readonly instant: number | null;
+  readonly effective: number | null;
+}
+
+function isPunch(known: DecodedRecord['known']): known is DecodedRecord['known'] & PunchMembers {
+  return known?.k === 'punch';
+}
+
+export function storeRecords(store: PlatformStore, keyring: Keyring, batch: DecodedBatch, place: Place, say: Note): void {
+  let faults = 0;
+  const note: Note = (code, text) => {
+    faults += 1;
+    if (faults <= NOTES_MAX) say(code, text);
+  };
+  for (const problem of batch.problems) note('schema', problem);
+  let stored = 0;
+  for (const record of batch.records) {
+    if (record.problem !== null) note(record.problem, `record ${record.n ?? '?'} (${record.k.slice(0, 24)}): ${record.reason ?? 'kind not known'}`);
+    if (record.n === null) continue;
+    if (storeRecord(store, batch, record, record.n)) stored += 1;
+    else note('schema', `record ${record.n} was delivered before in this epoch`);
+    if (record.known?.k === 'event' && record.known.what === 'key') {
+      const rotation = { gw: batch.gw, ep: batch.ep, n: record.n, oldKid: batch.kid, record: record.raw };
+      const wrong = keyring.rotate(rotation, place);
+      if (wrong !== null) note('schema', wrong);
+    }
+  }
+  store.markChained(batch.gw, batch.ep, batch.seq, stored, faults > 0);
+}
+
+function storeRecord(store: PlatformStore, batch: DecodedBatch, record: DecodedRecord, n: number): boolean {
+  const { gw, ep, seq } = batch;
+  const { known } = record;
+  if (!isPunch(known)) {
+    return store.addRecord({
+      gw,
+      ep,
+      n,
+      seq,
+      kind: record.k.slice(0, 64),
+      deviceSn: null,
+      deviceUserId: null,
+      wallTime: null,
+      trainee: null,
+      instant: null,
+      effective: null,
+      quarantined: record.problem === null ? 0 : 1,
+      rest: JSON.stringify(record.raw),
+    });
+  }
+  const rest = { ...(record.raw as Record<string, unknown>) };
+  for (const column of ['n', 'k', 'deviceSn', 'deviceUserId', 'wallTime', 'traineeNo', 'instant', 'effective']) rest[column] = undefined;
+  const { deviceSn, deviceUserId, wallTime, traineeNo: trainee, instant, effective } = known;
+  const columns = { deviceSn, deviceUserId, wallTime, trainee, instant, effective };
+  const added = store.addRecord({ gw, ep, n, seq, kind: 'punch', ...columns, quarantined: 0, rest: JSON.stringify(rest) });
+  if (added) store.addPunch([gw, deviceSn, deviceUserId, wallTime], ep, n);
+  return added;
+}
