@@ -1,0 +1,161 @@
+/**
+ * `rollcall simulate terminal`: a terminal made of software on a real wire, in a process of its own. It is reached the
+ * way the gateway would reach it: `tcp://host:port` listens there, `serial://…` opens the other end of a cable or pty.
+ * With `--control PORT` a test steers it over TCP on loopback, one JSON command a line, one JSON answer a line.
+ */
+import { createServer, type Server, type Socket } from 'node:net';
+import { createInterface } from 'node:readline';
+import { z } from 'zod';
+import { asGatewayError, fail } from '../core/errors.js';
+import { silentLog } from '../core/log.js';
+import { formatReach, parseReach, type Reach } from '../core/reach.js';
+import { parseWallTime, systemClock, type Clock, type WallTime, type Zone } from '../core/time.js';
+import { HISTORY_END, simulatedHistory, simulatedUsers } from '../demo/people.js';
+import type { Driver, SimulatedTerminal } from '../drivers/driver.js';
+import { createLinks, type Links } from '../links/open.js';
+import { accept } from '../links/socket.js';
+import { createTap } from '../links/tap.js';
+import { EXIT, type Console } from './console.js';
+import { checkOptions, findDriver, parseFaults, parseSets } from './options.js';
+
+export interface SimulateArguments {
+  readonly driver: string;
+  readonly reach: string;
+  readonly users: number;
+  readonly records: number;
+  readonly fault: readonly string[];
+  readonly set: readonly string[];
+  readonly control?: number;
+  readonly serial: string;
+  readonly zone: Zone;
+  readonly seed: number;
+}
+
+const VERIFY = z.enum(['face', 'finger', 'card', 'password', 'palm', 'iris', 'qr', 'combo', 'remote', 'unknown']);
+const DIRECTION = z.enum(['in', 'out', 'break-out', 'break-in', 'ot-in', 'ot-out', 'unknown']);
+const wall = z.string().transform((text, context): WallTime => {
+  const parsed = parseWallTime(text);
+  if (parsed !== null) return parsed;
+  context.addIssue({ code: 'custom', message: 'write YYYY-MM-DD HH:mm:ss' });
+  return z.NEVER;
+});
+
+/** What the control port understands. */
+const COMMAND = z.discriminatedUnion('do', [
+  z.strictObject({ do: z.literal('punch'), user: z.string(), verify: VERIFY.optional(), direction: DIRECTION.optional() }),
+  z.strictObject({ do: z.literal('add-user'), id: z.string(), name: z.string().default('') }),
+  z.strictObject({ do: z.literal('add-record'), user: z.string(), wallTime: wall, verify: VERIFY.optional(), direction: DIRECTION.optional() }),
+  z.strictObject({ do: z.literal('clock-offset'), ms: z.int() }),
+  z.strictObject({ do: z.literal('fault'), name: z.string(), value: z.string().nullable().default('') }),
+  z.strictObject({ do: z.literal('records') }),
+  z.strictObject({ do: z.literal('clock') }),
+]);
+
+function obey(terminal: SimulatedTerminal, line: string): unknown {
+  const parsed = COMMAND.safeParse(JSON.parse(line));
+  if (!parsed.success) return { error: z.prettifyError(parsed.error) };
+  const command = parsed.data;
+  switch (command.do) {
+    case 'punch':
+      return terminal.punch(command.user, { ...(command.verify ? { verify: command.verify } : {}), ...(command.direction ? { direction: command.direction } : {}) });
+    case 'add-user':
+      terminal.addUser({ id: command.id, name: command.name });
+      return { ok: true };
+    case 'add-record':
+      terminal.addRecord({
+        userId: command.user,
+        wallTime: command.wallTime,
+        ...(command.verify ? { verify: command.verify } : {}),
+        ...(command.direction ? { direction: command.direction } : {}),
+      });
+      return { ok: true };
+    case 'clock-offset':
+      terminal.setClockOffset(command.ms);
+      return { ok: true };
+    case 'fault':
+      terminal.setFault(command.name, command.value);
+      return { ok: true };
+    case 'records':
+      return { records: terminal.records() };
+    case 'clock':
+      return { wallTime: terminal.wallClock() };
+  }
+}
+
+/** Serves the control port on loopback only. */
+function serveControl(terminal: SimulatedTerminal, port: number): Promise<Server> {
+  const onSocket = (socket: Socket): void => {
+    socket.on('error', () => socket.destroy());
+    createInterface({ input: socket }).on('line', (line) => {
+      let answer: unknown;
+      try {
+        answer = obey(terminal, line);
+      } catch (error) {
+        answer = { error: asGatewayError(error).message };
+      }
+      socket.write(`${JSON.stringify(answer)}\n`);
+    });
+  };
+  return new Promise((resolve, reject) => {
+    const server = createServer(onSocket);
+    server.once('error', (error) => reject(fail('port-in-use', { host: '127.0.0.1', port }, error)));
+    server.listen(port, '127.0.0.1', () => resolve(server));
+  });
+}
+
+/** Serves a serial line for as long as it exists; opens it again when the cable comes back. */
+async function serveSerial(terminal: SimulatedTerminal, reach: Reach, links: Links, clock: Clock, signal: AbortSignal, ready: () => void): Promise<void> {
+  for (;;) {
+    {
+      await using link = await links.open(reach, signal);
+      ready();
+      await terminal.serve(link, signal);
+    }
+    if (signal.aborted) return;
+    await clock.sleep(200, signal).catch(() => undefined);
+  }
+}
+
+export async function runSimulateTerminal(args: SimulateArguments, drivers: readonly Driver[], io: Console, signal: AbortSignal): Promise<number> {
+  const driver = findDriver(drivers, args.driver);
+  const reach = parseReach(args.reach, driver.defaultPort ?? undefined);
+  const clock = systemClock();
+  const terminal = driver.simulate({
+    serial: args.serial,
+    zone: args.zone,
+    world: clock,
+    wire: clock,
+    users: simulatedUsers(args.users),
+    records: simulatedHistory(args.records, args.users, HISTORY_END),
+    faults: parseFaults(args.fault),
+    options: checkOptions(driver.simulatorOptions, parseSets(args.set), `${driver.name} simulator`) as Record<string, unknown>,
+    seed: args.seed,
+  });
+  const control = args.control === undefined ? null : await serveControl(terminal, args.control);
+  const ready = (): void => {
+    io.out(JSON.stringify({ kind: 'ready', driver: driver.name, reach: formatReach(reach), serial: args.serial, users: args.users, records: args.records, control: args.control ?? null }));
+    io.err(`模拟考勤机已就绪:${formatReach(reach)}(Ctrl+C 结束)。 Simulated terminal ready; Ctrl+C ends it.`);
+  };
+  try {
+    if (reach.kind === 'serial') {
+      await using links = createLinks({ clock, log: silentLog() });
+      let told = false;
+      await serveSerial(terminal, reach, links, clock, signal, () => {
+        if (!told) ready();
+        told = true;
+      });
+    } else if (reach.kind === 'tcp') {
+      const tap = createTap(clock);
+      const listening = await accept({ ...reach, kind: 'tcp-listen' }, (link) => terminal.serve(link, signal), signal, (peer) => tap.stream(peer));
+      ready();
+      await listening.closed;
+    } else {
+      throw fail('bad-reach', { reach: args.reach, reason: 'this simulator serves tcp:// and serial://' });
+    }
+  } catch (error) {
+    if (!signal.aborted) throw error;
+  } finally {
+    control?.close();
+  }
+  return EXIT.good;
+}
