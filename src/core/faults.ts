@@ -56,11 +56,16 @@ export function fileFault(
 }
 
 /** Parses a file; its syntax faults as faults. */
-export function readLocated(file: string, text: string): { readonly root: Located | null; readonly faults: readonly FileFault[] } {
+export function readLocated(
+  file: string,
+  text: string,
+): { readonly root: Located | null; readonly faults: readonly FileFault[] } {
   const { root, problems } = parseLocated(file, text);
   return {
     root,
-    faults: problems.map((one) => fileFault(one.code, { reason: one.reason, reasonZh: one.reasonZh }, one.place, '')),
+    faults: problems.map((one) =>
+      fileFault(one.code, { reason: one.reason, reasonZh: one.reasonZh }, one.place, dotted(one.path)),
+    ),
   };
 }
 
@@ -75,7 +80,10 @@ export function nearestWord(word: string, known: readonly string[]): string | nu
   const same = known.find((candidate) => plain(candidate) === plain(word));
   if (same !== undefined) return same;
   const best = closest(word, [...known]);
-  if (distance(word.toLowerCase(), best.toLowerCase()) <= Math.max(1, Math.ceil(Math.max(word.length, best.length) / 3))) return best;
+  if (
+    distance(word.toLowerCase(), best.toLowerCase()) <= Math.max(1, Math.ceil(Math.max(word.length, best.length) / 3))
+  )
+    return best;
   return known.find((candidate) => plain(word).length > 2 && plain(candidate).includes(plain(word))) ?? null;
 }
 
@@ -102,7 +110,11 @@ export interface SchemaFaultOptions {
 }
 
 /** Every finding of a zod check as a fault with its place. */
-export function schemaFaults(issues: readonly core.$ZodIssue[], root: Located, options: SchemaFaultOptions): readonly FileFault[] {
+export function schemaFaults(
+  issues: readonly core.$ZodIssue[],
+  root: Located,
+  options: SchemaFaultOptions,
+): readonly FileFault[] {
   return issues.flatMap((issue) => issueFaults(issue, root, options));
 }
 
@@ -126,7 +138,9 @@ function issueFaults(issue: core.$ZodIssue, root: Located, options: SchemaFaultO
   }
   if (issue.code === 'invalid_union') {
     // The branch that got furthest says it best: the one whose complaint is not about the kind of value.
-    const branch = issue.errors.find((errors) => !errors.some((one) => one.code === 'invalid_type' && one.path.length === 0));
+    const branch = issue.errors.find(
+      (errors) => !errors.some((one) => one.code === 'invalid_type' && one.path.length === 0),
+    );
     if (branch) return schemaFaults(branch, root, { ...options, prefix: path });
   }
   const [en = issue.message, zh = en] = limitWords(issue) ?? issue.message.split(HALVES);
@@ -137,7 +151,10 @@ function foundWords(node: Located | undefined): ErrorContext {
   const [found, foundZh] =
     node === undefined
       ? ['nothing', '空']
-      : (KINDS[node.kind === 'list' ? 'array' : node.kind === 'map' ? 'object' : typeof node.value] ?? ['something else', '其他']);
+      : (KINDS[node.kind === 'list' ? 'array' : node.kind === 'map' ? 'object' : typeof node.value] ?? [
+          'something else',
+          '其他',
+        ]);
   return { found, foundZh };
 }
 
@@ -177,7 +194,6 @@ function suggestion(nearest: string | null, known: readonly string[]): ErrorCont
     suggestionZh: nearest === null ? `此处可用:${list}。` : `是否应为 “${nearest}”?`,
   };
 }
-
 
 /** Whether a zod schema accepts `value`; the issues when it does not. */
 export function issuesOf(schema: z.ZodType, value: unknown): readonly core.$ZodIssue[] {

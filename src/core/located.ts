@@ -28,6 +28,7 @@ export interface LocatedEntry {
 export interface SyntaxProblem {
   readonly code: 'yaml-syntax' | 'key-twice';
   readonly place: Place;
+  readonly path: Path;
   readonly reason: string;
   readonly reasonZh: string;
 }
@@ -57,7 +58,7 @@ export function parseLocated(
     return { root: null, problems: [syntax({ file, line: 1, column: 1 }, 'larger than 1 MiB', '文件超过 1 MiB')] };
   }
   const lines = new LineCounter();
-  const document = parseDocument(text, { lineCounter: lines, prettyErrors: false });
+  const document = parseDocument(text, { lineCounter: lines, prettyErrors: false, uniqueKeys: false });
   const problems = document.errors.map((error) => yamlProblem(file, lines, error));
   const place = (node: unknown): Place => {
     const offset = (node as { range?: readonly number[] | null } | null)?.range?.[0] ?? 0;
@@ -65,8 +66,8 @@ export function parseLocated(
     return { file, line: Math.max(1, line), column: Math.max(1, col) };
   };
 
-  const build = (node: unknown, depth: number): Located | null => {
-    if (depth > DEPTH_MAX) {
+  const build = (node: unknown, path: Path): Located | null => {
+    if (path.length > DEPTH_MAX) {
       problems.push(syntax(place(node), 'nested too deeply', '嵌套过深'));
       return null;
     }
@@ -76,16 +77,22 @@ export function parseLocated(
     }
     if (isMap(node)) {
       const entries = new Map<string, LocatedEntry>();
+      const keys = new Set<string>();
       for (const pair of node.items) {
         if (!isPair(pair)) continue;
         const key = isScalar(pair.key) ? String(pair.key.value) : '?';
-        const value = build(pair.value, depth + 1);
-        if (value !== null && !entries.has(key)) entries.set(key, { keyAt: place(pair.key), value });
+        if (keys.has(key)) {
+          problems.push({ ...syntax(place(pair.key), '', ''), code: 'key-twice', path: [...path, key] });
+          continue;
+        }
+        keys.add(key);
+        const value = build(pair.value, [...path, key]);
+        if (value !== null) entries.set(key, { keyAt: place(pair.key), value });
       }
       return { kind: 'map', at: place(node), entries };
     }
     if (isSeq(node)) {
-      const items = node.items.map((item) => build(item, depth + 1)).filter((item) => item !== null);
+      const items = node.items.map((item, index) => build(item, [...path, index])).filter((item) => item !== null);
       return { kind: 'list', at: place(node), items };
     }
     if (!isScalar(node) || node.value === null) return null;
@@ -93,10 +100,10 @@ export function parseLocated(
     if (typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean') {
       return { kind: 'scalar', at: place(node), value };
     }
-    return { kind: 'scalar', at: place(node), value: node.source ?? String(value) };
+    return { kind: 'scalar', at: place(node), value: node.source ?? '' };
   };
 
-  const root = build(document.contents, 0);
+  const root = build(document.contents, []);
   if (root !== null && root.kind !== 'map') {
     if (problems.length === 0) problems.push(syntax(root.at, 'not a list of "key: value"', '内容不是 “键: 值” 的形式'));
     return { root: null, problems };
@@ -107,12 +114,11 @@ export function parseLocated(
 function yamlProblem(file: string, lines: LineCounter, error: YAMLError): SyntaxProblem {
   const { line, col } = lines.linePos(error.pos[0]);
   const place = { file, line: Math.max(1, line), column: Math.max(1, col) };
-  const problem = syntax(place, error.message, SYNTAX_ZH[error.code] ?? error.message);
-  return error.code === 'DUPLICATE_KEY' ? { ...problem, code: 'key-twice' } : problem;
+  return syntax(place, error.message, SYNTAX_ZH[error.code] ?? error.message);
 }
 
 function syntax(place: Place, reason: string, reasonZh: string): SyntaxProblem {
-  return { code: 'yaml-syntax', place, reason, reasonZh };
+  return { code: 'yaml-syntax', place, path: [], reason, reasonZh };
 }
 
 /** The value without its places. Keys such as `__proto__` become plain own keys, which a strict schema then refuses. */
@@ -121,7 +127,6 @@ export function toPlain(node: Located): unknown {
   if (node.kind === 'list') return node.items.map(toPlain);
   return Object.fromEntries([...node.entries].map(([key, entry]) => [key, toPlain(entry.value)]));
 }
-
 
 /** The node at `path`, or undefined. */
 export function nodeAt(root: Located, path: Path): Located | undefined {
