@@ -236,6 +236,34 @@ export const ERRORS = {
     '磁盘写入失败:{reason}。',
     '请清理或更换磁盘;在此之前打卡记录保留在考勤机中。',
   ),
+  'store-misuse': entry(
+    'bug',
+    'The store was asked for something that would break its promises: {reason}.',
+    'This is a fault of the program; send the log to the maintainers.',
+    '对数据库的请求违反其约定:{reason}。',
+    '这是程序缺陷,请把日志发给维护人员。',
+  ),
+  'key-exposed': entry(
+    'settings',
+    'Key file {path} can be read by others (mode {mode}) and cannot be tightened.',
+    'Run "chmod 600 {path}" as its owner; if others could read it, replace the key.',
+    '密钥文件 {path} 可被他人读取(权限 {mode}),且无法收紧。',
+    '请以所有者身份执行 “chmod 600 {path}”;如曾被他人读取,请更换密钥。',
+  ),
+  'key-unreadable': entry(
+    'settings',
+    'Key file {path} is there but does not hold a usable key.',
+    'Put the file back from the backup; the gateway never replaces a lost key by itself.',
+    '密钥文件 {path} 存在,但其中没有可用的密钥。',
+    '请从备份恢复该文件;网关不会自行更换丢失的密钥。',
+  ),
+  'sealed-unreadable': entry(
+    'storage',
+    'A protected value at {place} cannot be opened: it was moved, changed, or its key is gone.',
+    'Import the roster again; if that does not help, run "rollcall verify" and call the maintainers.',
+    '{place} 处的加密内容无法解密:它被移动、被改动,或密钥已不存在。',
+    '请重新导入学员名册;如仍无效,请运行 “rollcall verify” 并联系维护人员。',
+  ),
 
   // uplink
   'uplink-unreachable': entry(

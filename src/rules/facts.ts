@@ -45,6 +45,8 @@ export interface PunchFact {
   /** The terminal's own record number and the epoch of that numbering. */
   readonly seq: number | null;
   readonly seqEpoch: number | null;
+  /** True where the driver declares `seq` trustworthy on every path: it then joins the identity (contract, settled point 1). */
+  readonly seqIsIdentity?: boolean;
   readonly firmware: string | null;
   /** Record bytes as received (D5) and the version of the decoder that read them. */
   readonly raw: Uint8Array;

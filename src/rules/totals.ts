@@ -1,0 +1,148 @@
+/**
+ * What a person's day results add up to in a class, and whether thresholds are reached (requirements 4.11), and the
+ * numbers of an inspection (4.12). Pure integers; nothing here says "passed": both ratios stand side by side and the
+ * county judges.
+ */
+import { fail } from '../core/errors.js';
+import type { Policy } from './policy.js';
+
+/** Hours of a part of the course, for thresholds over theory or practice alone. */
+export interface PartHours {
+  readonly hours: number;
+  readonly required: number;
+}
+
+export interface PersonDays {
+  readonly traineeNo: string;
+  /** Sum over the day results. */
+  readonly hoursByPunch: number;
+  readonly makeupHoursByDate: readonly (readonly [date: string, hours: number])[];
+  readonly onlineHoursByDate: readonly (readonly [date: string, hours: number])[];
+  readonly theory: PartHours | null;
+  readonly practice: PartHours | null;
+}
+
+export interface PersonTotal {
+  readonly traineeNo: string;
+  readonly hoursByPunch: number;
+  readonly makeupCounted: number;
+  readonly makeupRaw: number;
+  readonly onlineCounted: number;
+  readonly onlineRaw: number;
+  readonly totalHours: number;
+  readonly requiredHours: number;
+  /** One decimal, rounded down. */
+  readonly percent: number;
+  /** null: the policy sets no threshold. */
+  readonly attendanceQualified: boolean | null;
+  readonly examEligible: boolean | null;
+  readonly flags: readonly string[];
+  /** Hours of each make-up and online day that count, in order of date. */
+  readonly counted: {
+    readonly makeup: readonly (readonly [date: string, hours: number])[];
+    readonly online: readonly (readonly [date: string, hours: number])[];
+  };
+}
+
+const centi = (hours: number): number => Math.round(hours * 100);
+
+/** `requiredHours` are the planned hours of the class, more than 0. */
+export function personTotal(person: PersonDays, requiredHours: number, policy: Policy): PersonTotal {
+  const flags: string[] = [];
+  const required = centi(requiredHours);
+  const makeup = capped(person.makeupHoursByDate, wholeShare(requiredHours, policy.makeup.maxPercentOfRequired));
+  if (makeup.counted < makeup.raw) flags.push('MAKEUP_CAP');
+  const onlineCap = wholeShare(requiredHours, policy.online.totalCapPercent);
+  const cut = capped(person.onlineHoursByDate, onlineCap);
+  if (cut.counted < cut.raw) flags.push('ONLINE_TOTAL_CAP');
+  const online = policy.online.overCap === 'cap' ? cut : capped(person.onlineHoursByDate, Infinity);
+  const total = centi(person.hoursByPunch) + makeup.counted + online.counted;
+  const { examPercent } = policy.thresholds;
+  return {
+    traineeNo: person.traineeNo,
+    hoursByPunch: person.hoursByPunch,
+    makeupCounted: makeup.counted / 100,
+    makeupRaw: makeup.raw / 100,
+    onlineCounted: online.counted / 100,
+    onlineRaw: online.raw / 100,
+    totalHours: total / 100,
+    requiredHours,
+    percent: Math.floor((total * 1000) / required) / 10,
+    attendanceQualified: attendanceQualified(person, total, required, policy),
+    examEligible: examPercent === null ? null : reaches(total, required, examPercent),
+    flags: flags.sort(),
+    counted: { makeup: makeup.days, online: online.days },
+  };
+}
+
+/** Every threshold that is set must be reached, except the one of the examination; null when none is set. */
+function attendanceQualified(person: PersonDays, total: number, required: number, policy: Policy): boolean | null {
+  const { attendancePercent, theoryPercent, practicePercent } = policy.thresholds;
+  const answers: boolean[] = [];
+  if (attendancePercent !== null) answers.push(reaches(total, required, attendancePercent));
+  const parts = [
+    ['theory', theoryPercent, person.theory],
+    ['practice', practicePercent, person.practice],
+  ] as const;
+  for (const [name, percent, part] of parts) {
+    // A threshold already missed decides; only then may the parts be unknown.
+    if (percent === null || answers.includes(false)) continue;
+    if (part === null) {
+      const zh = name === 'theory' ? '理论课时线(没有理论课时数据)' : '实操课时线(没有实操课时数据)';
+      throw fail('policy-unsupported', { what: `thresholds.${name}Percent without ${name} hours`, whatZh: zh });
+    }
+    answers.push(reaches(centi(part.hours), centi(part.required), percent));
+  }
+  return answers.length === 0 ? null : !answers.includes(false);
+}
+
+/** `percent` % or more, in integers. */
+function reaches(hours: number, required: number, percent: number): boolean {
+  return hours * 100 >= required * percent;
+}
+
+/** A share of the required hours, down to whole hours; in hundredths. */
+function wholeShare(requiredHours: number, percent: number): number {
+  return Math.floor((centi(requiredHours) * percent) / 10_000) * 100;
+}
+
+function capped(
+  byDate: readonly (readonly [date: string, hours: number])[],
+  cap: number,
+): { readonly raw: number; readonly counted: number; readonly days: readonly (readonly [string, number])[] } {
+  let counted = 0;
+  let raw = 0;
+  const days = [...byDate]
+    .sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0))
+    .map(([date, hours]) => {
+      const takes = Math.min(centi(hours), cap - counted);
+      raw += centi(hours);
+      counted += takes;
+      return [date, takes / 100] as const;
+    });
+  return { raw, counted, days };
+}
+
+export interface SpotCheck {
+  readonly expected: number;
+  readonly present: number;
+  readonly reached: boolean;
+  /** People to be phoned. */
+  readonly phoneSample: number;
+}
+
+/** `onLeave` are those of the expected who are on leave; the policy says whether they stay expected. */
+export function spotCheck(enrolled: number, onLeave: number, present: number, policy: Policy): SpotCheck {
+  const expected = policy.spotCheck.excludeLeave ? enrolled - onLeave : enrolled;
+  const [part = 1, whole = 1] = policy.spotCheck.phoneShare.split('/').map(Number);
+  return {
+    expected,
+    present,
+    reached: reaches(present, expected, policy.spotCheck.passPercent),
+    phoneSample: Math.ceil((expected * part) / whole),
+  };
+}
+
+export function inspectionsDue(plannedHours: number, policy: Policy): { readonly city: number; readonly county: number } {
+  return plannedHours <= policy.inspections.hoursLimit ? policy.inspections.upToLimit : policy.inspections.above;
+}
