@@ -93,21 +93,21 @@ export const ERRORS = {
     '{ms} 毫秒内没有应答({waitingFor})。',
     '请确认考勤机已开机且未停留在菜单中;网关会自动重试。',
   ),
-  'port-missing': entry(
+  'serial-missing': entry(
     'retry',
     'The serial port {path} is not there ({reason}).',
     'Check that the USB adapter is plugged in; "ls -l /dev/serial/by-id" shows the ports. The gateway tries again by itself.',
     '串口 {path} 不存在({reason})。',
     '请检查 USB 转接器是否插好;用 “ls -l /dev/serial/by-id” 查看现有串口。网关会自动重试。',
   ),
-  'port-denied': entry(
+  'serial-denied': entry(
     'retry',
     'The serial port {path} may not be used by this account ({reason}).',
     'Add the account to the group dialout ("sudo usermod -aG dialout rollcall") and restart the service.',
     '当前账户无权使用串口 {path}({reason})。',
     '请将账户加入 dialout 组(“sudo usermod -aG dialout rollcall”),然后重启服务。',
   ),
-  'port-in-use': entry(
+  'serial-in-use': entry(
     'retry',
     'The serial port {path} is held by another program ({reason}).',
     'Close the other program ("sudo fuser -v {path}" names it); the gateway tries again by itself.',

@@ -4,7 +4,19 @@
  * The store is not an interface with several implementations: tests use the real thing in a temporary directory.
  */
 import type { Instant, LocalDate } from '../core/time.js';
-import type { CreditFact, EventFact, Fact, FactKind, JsonValue, Numbered, PunchFact, SealedBatch } from '../rules/facts.js';
+import type {
+  CreditFact,
+  EventFact,
+  Fact,
+  FactKind,
+  JsonValue,
+  Numbered,
+  PunchFact,
+  SealedBatch,
+} from '../rules/facts.js';
+
+/** The connection as other files of the store know it; only database.ts opens one. */
+export type Db = import('better-sqlite3').Database;
 
 export interface JournalHead {
   /** Last journal number; 0 when empty. */
@@ -81,6 +93,21 @@ export interface Pending {
   readonly oldestAt: Instant | null;
 }
 
+export interface DiskState {
+  /** Writes that failed one after the other; 0 when the last one worked. */
+  readonly failures: number;
+  /** True after three I/O errors in a row: the store refuses work, and tries a fresh connection every five seconds. */
+  readonly refusing: boolean;
+  /** Why the last one failed; null when the last one worked. */
+  readonly reason: string | null;
+  /** Bytes of the write-ahead log. */
+  readonly walBytes: number;
+  /** Journal number up to which the chain has been verified on this disk. */
+  readonly verifiedN: number;
+  /** What start-up found and was told to accept; null normally. */
+  readonly accepted: string | null;
+}
+
 export interface Store extends Disposable {
   readonly dir: string;
   transact<T>(work: (tx: Tx) => T): T;
@@ -108,8 +135,15 @@ export interface Store extends Disposable {
   lastReceipt(upstream: string): Receipt | null;
   pending(upstream: string): Pending;
 
-  /** The open connection, for rooms that own tables of their own (classes). Never write journal tables through it. */
-  readonly db: import('better-sqlite3').Database;
+  /**
+   * The open connection, for rooms that own tables of their own (classes). Write through it only inside `transact`, never to
+   * journal tables. Ask for it each time: after an I/O error the store opens a new one, and statements of the old one are dead.
+   */
+  readonly db: Db;
+  /** What the disk did lately; health shows it. */
+  readonly disk: DiskState;
+  /** Witness, checkpoint, a slice of chain verification and of freeing pages, whatever is due. Health calls it every minute or so. */
+  maintain(): void;
   /** Encrypts and decrypts personal fields (S25). */
   readonly vault: Vault;
   /** True when the key that protects personal fields is only a file (S24): shown as "keys are not sealed". */
