@@ -106,10 +106,7 @@ export function loadSettings(file: string, options: LoadOptions): LoadedSettings
   const { root } = laid;
   faults.push(...attribute(laid.faults, root));
   const parsed = parseTree(root, faults);
-  if (parsed)
-    faults.push(
-      ...presetFaults(parsed.policy.preset, root, options.policiesDir ?? join(installation, 'config', 'policies')),
-    );
+  faults.push(...presetFaults(root, options.policiesDir ?? join(installation, 'config', 'policies')));
   const siteZone = zone(parsed?.site.timeZone ?? '') ?? ('Asia/Shanghai' as Zone);
   const secrets = createSecretReader(baseDir, options.env.CREDENTIALS_DIRECTORY);
   const terminals = makeTerminals(root, { root, secrets, catalog, siteZone }, faults);
@@ -233,7 +230,10 @@ function firstBrokenLines(faults: readonly SettingsFault[]): ReadonlyMap<string,
   return lines;
 }
 
-function presetFaults(preset: string, root: Located, directory: string): readonly SettingsFault[] {
+function presetFaults(root: Located, directory: string): readonly SettingsFault[] {
+  const policy = settingsSchema.shape.policy.safeParse((toPlain(root) as Record<string, unknown>).policy);
+  if (!policy.success) return [];
+  const { preset } = policy.data;
   const known = existsSync(directory)
     ? readdirSync(directory)
         .filter((name) => name.endsWith('.yaml'))

@@ -137,14 +137,22 @@ function issueFaults(issue: core.$ZodIssue, root: Located, options: SchemaFaultO
     return [notOneOfFault(node?.kind === 'scalar' ? String(node.value) : '', known, place, path)];
   }
   if (issue.code === 'invalid_union') {
-    // The branch that got furthest says it best: the one whose complaint is not about the kind of value.
-    const branch = issue.errors.find(
-      (errors) => !errors.some((one) => one.code === 'invalid_type' && one.path.length === 0),
-    );
+    const values = issue.errors
+      .flat()
+      .flatMap((one) => (one.code === 'invalid_value' && one.path.length === 0 ? one.values : []));
+    const found = node?.kind === 'scalar' ? node.value : undefined;
+    // A choice of words, or a value whose kind fits one branch: that branch says best what is wrong.
+    const branch = issue.errors.find((errors) => errors.every((one) => one.path.length > 0 || !isKindIssue(one)));
     if (branch) return schemaFaults(branch, root, { ...options, prefix: path });
+    if (values.length > 0 && found !== undefined)
+      return [notOneOfFault(String(found), values.map(String), place, path)];
   }
   const [en = issue.message, zh = en] = limitWords(issue) ?? issue.message.split(HALVES);
   return [fileFault('wrong-value', { reason: en, reasonZh: zh }, place, dotted(path))];
+}
+
+function isKindIssue(issue: core.$ZodIssue): boolean {
+  return issue.code === 'invalid_type' || issue.code === 'invalid_value';
 }
 
 function foundWords(node: Located | undefined): ErrorContext {

@@ -98,13 +98,13 @@ export function makeTerminal(entry: TerminalEntry, path: Path, context: Terminal
   const reach = readReach(entry.reach, driver, at('reach'));
   const options = driver
     ? readOptions(entry.options, driver, [...path, 'options'], context)
-    : { value: {}, faults: [] };
+    : { value: {}, absent: new Set<unknown>(), faults: [] };
   const faults: FileFault[] = [...reach.faults, ...options.faults];
   const resolved = resolveTerminal(catalog, { model: entry.model, driver: entry.driver, options: options.value ?? {} });
   if (!resolved.ok) {
     if (resolved.why === 'options') {
-      // Options whose secret file could not be read are missing for that reason and are not reported twice.
-      const issues = options.faults.some(isFault) ? [] : resolved.issues;
+      // An option whose secret file could not be read is missing for that reason and is not reported twice.
+      const issues = resolved.issues.filter((issue) => !options.absent.has(issue.path[0]));
       const known = optionNames(resolved.driver);
       faults.push(
         ...schemaFaults(issues, root, {
@@ -158,7 +158,8 @@ function readOptions(
   driver: Driver,
   path: Path,
   context: EntryContext,
-): Made<Record<string, unknown>> {
+): Made<Record<string, unknown>> & { readonly absent: ReadonlySet<unknown> } {
+  const absent = new Set<unknown>();
   const known = optionNames(driver);
   const value: Record<string, unknown> = {};
   const faults: FileFault[] = [];
@@ -180,8 +181,10 @@ function readOptions(
       }
       const read = context.secrets.read(given, place, dottedKey);
       faults.push(...read.faults);
-      if (read.text !== null) value[base] = asOption(read.text, optionType(driver, base));
+      if (read.text === null) absent.add(base);
+      else value[base] = asOption(read.text, optionType(driver, base));
     } else if (known.includes(key) && isSecretKey(key)) {
+      absent.add(key);
       faults.push(fileFault('secret-plain', {}, place, dottedKey));
     } else if (!known.includes(key)) {
       const names = known.map((name) => (isSecretKey(name) ? `${name}File` : name));
@@ -190,7 +193,7 @@ function readOptions(
       value[key] = given;
     }
   }
-  return { value, faults };
+  return { value, faults, absent };
 }
 
 function asOption(text: string, type: string | undefined): string | number {
