@@ -712,6 +712,13 @@ export const ERRORS = {
     '平台无法使用消息服务器 {url}:{reason}。',
     '请检查消息服务器的地址、账号和访问规则;平台会自动重试。',
   ),
+  'platform-silent': entry(
+    'retry',
+    'Gateway {gw} did not answer "{method}" within {ms} ms.',
+    'Check that the gateway is online; ask again.',
+    '网关 {gw} 在 {ms} 毫秒内没有回答 “{method}”。',
+    '请确认网关在线后重试。',
+  ),
 } as const satisfies Record<string, Entry>;
 
 export type ErrorCode = keyof typeof ERRORS;
