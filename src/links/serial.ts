@@ -236,6 +236,9 @@ export function createSerialLines(clock: Clock, options: { readonly lingerMs?: n
 
   /** Takes the line, waiting if need be. Null: the line changed while waiting, begin again. */
   const take = async (path: string, reach: SerialReach, signal: AbortSignal): Promise<Line | null> => {
+    // Aborted while the path was looked up: an aborted signal tells nobody a second time.
+    signal.throwIfAborted();
+    life.signal.throwIfAborted();
     const known = lines.get(path);
     if (!known?.taken) {
       const line = known ?? {

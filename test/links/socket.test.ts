@@ -1,5 +1,5 @@
 import { createServer, type AddressInfo } from 'node:net';
-import { Duplex } from 'node:stream';
+import type { Duplex } from 'node:stream';
 import { describe, expect, it } from 'vitest';
 import { silentLog } from '../../src/core/log.js';
 import { parseReach } from '../../src/core/reach.js';
