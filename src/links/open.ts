@@ -16,7 +16,7 @@ export interface OpenOptions {
   readonly timeoutMs?: number;
 }
 
-export interface Links {
+export interface Links extends AsyncDisposable {
   readonly tap: Tap;
   /** Opens a link: dials `tcp`, leases `serial`. Waits its turn on a serial line in use. */
   open(reach: Reach, signal: AbortSignal, options?: OpenOptions): Promise<Link>;
@@ -71,5 +71,6 @@ export function createLinks(options: LinksOptions): Links {
       return listening;
     },
     close: () => lines.close(),
+    [Symbol.asyncDispose]: () => lines.close(),
   };
 }

@@ -141,7 +141,8 @@ export function formatCapture(capture: Capture, sizeBytesMax = CAPTURE_BYTES_MAX
 
 /**
  * Reads a capture back. `#` lines of the form `name: value` before the first byte are the header, later ones and what
- * follows a `#` are comments (`# +12` after bytes is their time); `>.` and `<.` continue the line before. Throws `bad-hex` with line and column.
+ * follows a `#` are comments. `# +12` after the bytes or `12` before the mark is their time; `>.` and `<.` continue the
+ * line before. Throws `bad-hex` with line and column.
  */
 export function parseCapture(text: string): Capture {
   const header: Record<string, string> = {};
@@ -154,13 +155,13 @@ export function parseCapture(text: string): Capture {
       if (name?.[1] !== undefined && entries.length === 0) header[name[1].toLowerCase()] = (name[2] ?? '').trim();
       return;
     }
-    const match = /^([<>])(\.?)\s*([^#]*)(?:#\s*(?:\+(\d+))?.*)?$/.exec(line);
+    const match = /^\s*(?:(\d+)\s+)?([<>])(\.?)\s*([^#]*)(?:#\s*(?:\+(\d+))?.*)?$/.exec(line);
     if (!match) throw fail('bad-hex', { line: index + 1, column: 1, found: line.slice(0, 1) });
-    const direction: TapDirection = match[1] === '>' ? 'to-device' : 'from-device';
-    const bytes = parseLine(match[3] ?? '', index + 1, line.indexOf(match[3] ?? ''));
-    lastMs = match[4] === undefined ? lastMs : Number(match[4]);
+    const direction: TapDirection = match[2] === '>' ? 'to-device' : 'from-device';
+    const bytes = parseLine(match[4] ?? '', index + 1, line.length - line.replace(/^[\s\d]*[<>]\.?\s*/, '').length);
+    lastMs = Number(match[5] ?? match[1] ?? lastMs);
     const before = entries.at(-1);
-    if (match[2] === '.' && before?.direction === direction) {
+    if (match[3] === '.' && before?.direction === direction) {
       entries[entries.length - 1] = { ...before, bytes: Uint8Array.from([...before.bytes, ...bytes]) };
     } else if (bytes.length > 0) entries.push({ direction, atMs: lastMs, bytes });
   });

@@ -55,12 +55,13 @@ describe('tap', () => {
 describe('capture file', () => {
   it('reads a hand-written capture with comments and blank lines', () => {
     const capture = parseCapture(
-      '# model: X7\n# Firmware: 2.10\n\n> A5 00 # hello\n# who: not a header any more\n< a5 01 02 # +40\n<. 03\n',
+      '# model: X7\n# Firmware: 2.10\n\n> A5 00 # hello\n# who: not a header any more\n< a5 01 02 # +40\n<. 03\n 55 > 07\n',
     );
     expect(capture.header).toEqual({ model: 'X7', firmware: '2.10' });
     expect(capture.entries).toEqual([
       { direction: 'to-device', atMs: 0, bytes: bytes(0xa5, 0) },
       { direction: 'from-device', atMs: 40, bytes: bytes(0xa5, 1, 2, 3) },
+      { direction: 'to-device', atMs: 55, bytes: bytes(7) },
     ]);
     expect(captureBytes(capture, 'from-device')).toEqual(Buffer.from([0xa5, 1, 2, 3]));
   });
