@@ -3,6 +3,7 @@
  * SQLite transaction that is on the disk (synchronous=FULL) when it returns, and leaves no trace when its work throws.
  * The store is not an interface with several implementations: tests use the real thing in a temporary directory.
  */
+import type { Database } from 'better-sqlite3';
 import type { Instant, LocalDate } from '../core/time.js';
 import type {
   CreditFact,
@@ -16,7 +17,7 @@ import type {
 } from '../rules/facts.js';
 
 /** The connection as other files of the store know it; only database.ts opens one. */
-export type Db = import('better-sqlite3').Database;
+export type Db = Database;
 
 export interface JournalHead {
   /** Last journal number; 0 when empty. */

@@ -6,7 +6,8 @@ import { onTestFinished } from 'vitest';
 import type { Instant, LocalDate, WallTime } from '../../src/core/time.js';
 import { instantToWall, type Zone } from '../../src/core/time.js';
 import type { CreditFact, EventFact, PunchFact } from '../../src/rules/facts.js';
-import { openStore, type StoreOptions } from '../../src/store/database.js';
+import { openStore } from '../../src/store/database.js';
+import type { StoreOptions } from '../../src/store/sqlite-store.js';
 import type { Store } from '../../src/store/store.js';
 import { createFakeClock, type FakeClock } from '../support/fake-clock.js';
 
