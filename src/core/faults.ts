@@ -75,7 +75,8 @@ export function dotted(path: Path): string {
 
 /** The known word that is like `word`, or null when none is: at most a third of its letters differ, or one contains the other. */
 export function nearestWord(word: string, known: readonly string[]): string | null {
-  if (known.length === 0) return null;
+  // One number is not a misspelling of another.
+  if (known.length === 0 || /^-?[\d.]+$/.test(word)) return null;
   const plain = (text: string): string => text.toLowerCase().replace(/[-_ ]/g, '');
   const same = known.find((candidate) => plain(candidate) === plain(word));
   if (same !== undefined) return same;
