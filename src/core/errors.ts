@@ -199,6 +199,14 @@ export const ERRORS = {
     '网页服务无法监听 {host}:{port}:{reason}。',
     '请在 web.listen 中填写本机地址和大于 1023 的端口。',
   ),
+  // zk-standalone
+  'terminal-busy': entry(
+    'retry',
+    'The terminal refused the session ({reason}); another program may be connected to it.',
+    'Close other attendance software that uses this terminal; the gateway tries again by itself.',
+    '考勤机拒绝建立会话({reason}),可能有其他程序正在连接它。',
+    '请关闭正在连接该考勤机的其他考勤软件;网关会自动重试。',
+  ),
 
   // store
   'store-locked': entry(
@@ -718,6 +726,64 @@ export const ERRORS = {
     'Check that the gateway is online; ask again.',
     '网关 {gw} 在 {ms} 毫秒内没有回答 “{method}”。',
     '请确认网关在线后重试。',
+  ),
+
+  // classes
+  'class-row': entry(
+    'settings',
+    'Row {row} of {list}, {field}: {reason}.',
+    'Correct the row; config/class.example.yaml shows the form.',
+    '{list} 第 {row} 行,{field}:{reasonZh}。',
+    '请改正该行;格式见 config/class.example.yaml。',
+  ),
+  'class-value': entry(
+    'settings',
+    '"{at}": {reason}.',
+    'Correct it; config/class.example.yaml shows the form.',
+    '“{at}”:{reasonZh}。',
+    '请改正;格式见 config/class.example.yaml。',
+  ),
+  'class-file-invalid': entry(
+    'settings',
+    'Class file {file} has {faults} faults, the first in line {line} ({path}).',
+    'Correct them all; nothing was imported.',
+    '班级文件 {file} 有 {faults} 处错误,第一处在第 {line} 行({path})。',
+    '请全部改正;未导入任何内容。',
+  ),
+  'class-file-unreadable': entry(
+    'settings',
+    'Class file {file} cannot be read: {reason}.',
+    'Check the path; the file must be text in UTF-8.',
+    '无法读取班级文件 {file}:{reason}。',
+    '请检查路径;文件应为 UTF-8 文本。',
+  ),
+  'class-no-policy': entry(
+    'settings',
+    'Class {classNo} asks for policy {policy}, which does not exist.',
+    'Write the name of a file of config/policies, or leave the key out for the policy of the site.',
+    '班级 {classNo} 指定的策略 {policy} 不存在。',
+    '请填写 config/policies 中的名称,或省略该键以使用站点策略。',
+  ),
+  'class-policy-pinned': entry(
+    'settings',
+    'Class {classNo} was activated with policy {pinned} and cannot change to {asked}.',
+    'Leave the key policy out: a class keeps its policy to the end.',
+    '班级 {classNo} 启用时的策略为 {pinned},不能改为 {asked}。',
+    '请删除 policy 键:班级自始至终使用同一策略。',
+  ),
+  'class-identity-locked': entry(
+    'settings',
+    'The file changes name or document of {count} trainees of class {classNo} ({traineeNo}) without an approved correction.',
+    'Add an entry under corrections with reason, requestedBy and another person in approvedBy, or undo the change.',
+    '文件更改了班级 {classNo} 中 {count} 名学员的姓名或证件({traineeNo}),但没有经批准的更正。',
+    '请在 corrections 下写明原因、申请人和另一名批准人,或撤销更改。',
+  ),
+  'class-conflict': entry(
+    'settings',
+    'Class {classNo} and class {other} use device user id {deviceUserId} for different people on terminal {terminal}.',
+    'Give one of them another deviceUserId, or end one assignment of the terminal before the other begins.',
+    '班级 {classNo} 与班级 {other} 在考勤机 {terminal} 上把机内编号 {deviceUserId} 用于不同的人。',
+    '请更换其中一人的机内编号,或让两个班级使用该考勤机的日期错开。',
   ),
 } as const satisfies Record<string, Entry>;
 

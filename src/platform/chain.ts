@@ -36,7 +36,11 @@ export interface Chain {
   acceptEpoch(gw: string, ep: string, now: number): boolean;
 }
 
-const verdict = (finding: Finding, rej: readonly Rejection[] = [], noteSeqs: readonly number[] = []): Verdict => ({ finding, rej, noteSeqs });
+const verdict = (finding: Finding, rej: readonly Rejection[] = [], noteSeqs: readonly number[] = []): Verdict => ({
+  finding,
+  rej,
+  noteSeqs,
+});
 
 export function createChain(store: PlatformStore, keyring: Keyring): Chain {
   const chain: Chain = {
@@ -88,7 +92,11 @@ export function createChain(store: PlatformStore, keyring: Keyring): Chain {
     }
     const cont = batch.cont === null ? null : JSON.stringify(batch.cont);
     const last = gateway.ep === null ? null : store.head(batch.gw, gateway.ep);
-    const fits = batch.cont !== null && batch.cont.ep === gateway.ep && batch.cont.seq === last?.seq && batch.cont.hash === last?.hash;
+    const fits =
+      batch.cont !== null &&
+      batch.cont.ep === gateway.ep &&
+      batch.cont.seq === last?.seq &&
+      batch.cont.hash === last?.hash;
     if (!fits || !keyring.validAt(batch.gw, batch.kid, { ord: store.lastOrd(batch.gw) + 1, seq: 1 })) {
       store.putEpoch({ ...epoch, state: 'parked', cont }, now);
       return park(batch, jws, now);
@@ -111,7 +119,10 @@ export function createChain(store: PlatformStore, keyring: Keyring): Chain {
 
   function park(batch: DecodedBatch, jws: string, now: number): Verdict {
     store.park(batch.gw, batch.ep, batch.seq, batch.hash, jws, now);
-    store.addNote({ gw: batch.gw, ep: batch.ep, seq: 0, code: 'epoch', text: 'epoch parked until a person decides' }, now);
+    store.addNote(
+      { gw: batch.gw, ep: batch.ep, seq: 0, code: 'epoch', text: 'epoch parked until a person decides' },
+      now,
+    );
     return verdict('epoch', [{ seq: batch.seq, code: 'epoch' }]);
   }
 
@@ -121,7 +132,13 @@ export function createChain(store: PlatformStore, keyring: Keyring): Chain {
   }
 
   /** Keeps the batch as evidence and says no. */
-  function refuse(batch: DecodedBatch, jws: string, now: number, code: 'fork' | 'chain' | 'key' | 'epoch', text: string): Verdict {
+  function refuse(
+    batch: DecodedBatch,
+    jws: string,
+    now: number,
+    code: 'fork' | 'chain' | 'key' | 'epoch',
+    text: string,
+  ): Verdict {
     store.addFork(batch.gw, batch.ep, batch.seq, batch.hash, code, jws, now);
     store.addNote({ gw: batch.gw, ep: batch.ep, seq: batch.seq, code, text }, now);
     return verdict(code, [{ seq: batch.seq, code }]);
@@ -138,8 +155,10 @@ export function createChain(store: PlatformStore, keyring: Keyring): Chain {
     }
     const head = store.head(gw, ep);
     if (!head || seq > head.seq + SPAN) return verdict('far');
-    if (!keyring.validAt(gw, batch.kid, { ord: epoch.ord ?? 0, seq })) return refuse(batch, jws, now, 'key', 'the key is not valid for this batch');
-    if (seq === head.seq + 1 && batch.prev !== head.hash) return refuse(batch, jws, now, 'chain', 'prev is not the hash of the batch before');
+    if (!keyring.validAt(gw, batch.kid, { ord: epoch.ord ?? 0, seq }))
+      return refuse(batch, jws, now, 'key', 'the key is not valid for this batch');
+    if (seq === head.seq + 1 && batch.prev !== head.hash)
+      return refuse(batch, jws, now, 'chain', 'prev is not the hash of the batch before');
     store.addBatch({ gw, ep, seq, hash: batch.hash, prev: batch.prev, jws, received: now });
     if (seq > head.seq + 1) return verdict('early');
     return advance(epoch, head, batch, now);
@@ -159,7 +178,8 @@ export function createChain(store: PlatformStore, keyring: Keyring): Chain {
         rej.push(...evict(next, code, now));
         break;
       }
-      if (finding === 'gap') note(next, 'schema', `journal numbers missing: n0 is ${next.n0} after ${head.n1 ?? 0}`, now);
+      if (finding === 'gap')
+        note(next, 'schema', `journal numbers missing: n0 is ${next.n0} after ${head.n1 ?? 0}`, now);
       storeRecords(store, keyring, next, place, (code, text) => note(next, code, text, now));
       head = { seq: next.seq, hash: next.hash, n1: next.n1 };
       noteSeqs.push(next.seq);

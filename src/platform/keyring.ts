@@ -5,7 +5,15 @@
  * (ordinal of the epoch, seq); a rotation ends the old key at the batch that carries the event and starts the new one
  * right after it. Refuses a rotation whose proof of possession does not fit.
  */
-import { keyIdOf, registeredKey, verifyJws, type KeyLookup, type MessageType, type PublicJwk, type RegisteredKey } from '../uplink/envelope.js';
+import {
+  keyIdOf,
+  registeredKey,
+  verifyJws,
+  type KeyLookup,
+  type MessageType,
+  type PublicJwk,
+  type RegisteredKey,
+} from '../uplink/envelope.js';
 import { parsePayload, publicJwkSchema } from '../uplink/messages.js';
 import { z } from 'zod';
 import type { PlatformStore } from './store.js';
@@ -42,11 +50,18 @@ const headerTyp = z.object({ typ: z.string().startsWith('att-') });
 /** The protocol names no `typ` for a proof of possession, so any of ours is taken; its members cannot be mistaken. */
 function proofIsGood(pop: string, jwk: PublicJwk, rotation: Rotation): boolean {
   try {
-    const header = headerTyp.parse(JSON.parse(Buffer.from(pop.slice(0, Math.max(0, pop.indexOf('.'))), 'base64url').toString('utf8')));
+    const header = headerTyp.parse(
+      JSON.parse(Buffer.from(pop.slice(0, Math.max(0, pop.indexOf('.'))), 'base64url').toString('utf8')),
+    );
     const key = registeredKey(jwk);
-    const verified = verifyJws(pop, { typ: header.typ as MessageType, keys: (kid) => (kid === key.kid ? key : undefined) });
+    const verified = verifyJws(pop, {
+      typ: header.typ as MessageType,
+      keys: (kid) => (kid === key.kid ? key : undefined),
+    });
     const said = parsePayload(proof, verified.payload, 'a proof of possession');
-    return said.gw === rotation.gw && said.ep === rotation.ep && said.oldKid === rotation.oldKid && said.n === rotation.n;
+    return (
+      said.gw === rotation.gw && said.ep === rotation.ep && said.oldKid === rotation.oldKid && said.n === rotation.n
+    );
   } catch {
     return false;
   }
@@ -75,7 +90,8 @@ export function createKeyring(store: PlatformStore): Keyring {
       if (!event.success) return 'key event without a usable jwk and pop';
       const { jwk, pop } = event.data;
       if (!proofIsGood(pop, jwk, rotation)) return 'key event with a wrong proof of possession';
-      if (!store.addKey(rotation.gw, keyIdOf(jwk), jwk.x, at.ord, at.seq + 1)) return 'key event for a key that is registered already';
+      if (!store.addKey(rotation.gw, keyIdOf(jwk), jwk.x, at.ord, at.seq + 1))
+        return 'key event for a key that is registered already';
       store.endKey(rotation.gw, rotation.oldKid, at.ord, at.seq);
       return null;
     },

@@ -5,7 +5,18 @@
  * overwritten and never logged; several workers may start on one data directory at once. `platform-keys.json` beside
  * them is the public set that a gateway imports.
  */
-import { closeSync, existsSync, fsyncSync, linkSync, mkdirSync, openSync, readFileSync, renameSync, rmSync, writeSync } from 'node:fs';
+import {
+  closeSync,
+  existsSync,
+  fsyncSync,
+  linkSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { fail, systemCode } from '../core/errors.js';
 import { randomHex } from '../core/ids.js';

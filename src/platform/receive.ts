@@ -95,10 +95,18 @@ export function createReceiver(options: ReceiverOptions): Receiver {
     return up === 'up' && ZONE_WORD.test(zone) && GATEWAY_ID.test(gw) ? { zone, gw, what: rest.join('/') } : null;
   }
 
+  function ourFault(error: unknown): Opened {
+    if (storageError(error).kind === 'storage') throw error;
+    options.onFault?.(error);
+    return { kind: 'dropped', why: 'fault' };
+  }
+
   /** Verifies without the write lock: signatures and inflating are most of the work. */
   function open(to: Address, payload: Uint8Array): Opened {
     const isBatch = to.what === 'batch';
-    const jws = Buffer.from(payload.buffer, payload.byteOffset, Math.min(payload.length, PACKET_BYTES_MAX)).toString('latin1');
+    const jws = Buffer.from(payload.buffer, payload.byteOffset, Math.min(payload.length, PACKET_BYTES_MAX)).toString(
+      'latin1',
+    );
     try {
       if (isBatch) {
         const batch = decodeBatch(payload, keyring.lookup(to.gw));
@@ -108,7 +116,7 @@ export function createReceiver(options: ReceiverOptions): Receiver {
       const hello = parsePayload(helloSchema, verified.payload, 'a hello');
       return hello.gw === to.gw ? { kind: 'hello', hello, jws } : { kind: 'dropped', why: 'foreign' };
     } catch (error) {
-      if (!(error instanceof GatewayError)) throw error;
+      if (!(error instanceof GatewayError)) return ourFault(error);
       const code = REFUSALS[error.code];
       return code === undefined ? { kind: 'dropped', why: 'garbage' } : { kind: 'refused', code, jws };
     }
@@ -130,13 +138,22 @@ export function createReceiver(options: ReceiverOptions): Receiver {
   }
 
   /** A hello may show that this gateway ever signed another head than the one stored here: two machines, one identity. */
-  function answerHello(to: Address, hello: HelloMessage, jws: string, now: number, count: (what: string) => void): AckDraft {
+  function answerHello(
+    to: Address,
+    hello: HelloMessage,
+    jws: string,
+    now: number,
+    count: (what: string) => void,
+  ): AckDraft {
     const rej: Rejection[] = [];
     for (const { seq, hash } of [hello.head, hello.acked]) {
       const stored = store.batchHash(to.gw, hello.ep, seq);
       if (stored === null || stored === hash || rej.length > 0) continue;
       store.addFork(to.gw, hello.ep, seq, hash, 'fork', jws, now);
-      store.addNote({ gw: to.gw, ep: hello.ep, seq, code: 'fork', text: `hello names another batch ${seq} than the one stored` }, now);
+      store.addNote(
+        { gw: to.gw, ep: hello.ep, seq, code: 'fork', text: `hello names another batch ${seq} than the one stored` },
+        now,
+      );
       rej.push({ seq, code: 'fork' });
       count('fork');
     }
@@ -145,7 +162,12 @@ export function createReceiver(options: ReceiverOptions): Receiver {
   }
 
   /** What could not be verified or read. The claimed numbers are only echoed, never stored as facts. */
-  function answerRefused(to: Address, code: RejCode | 'schema', jws: string, now: number): { what: string; ack: AckDraft | null } {
+  function answerRefused(
+    to: Address,
+    code: RejCode | 'schema',
+    jws: string,
+    now: number,
+  ): { what: string; ack: AckDraft | null } {
     const claim = peek(jws);
     if (claim.gw !== undefined && claim.gw !== to.gw) return { what: 'foreign', ack: null };
     const gateway = store.gateway(to.gw);
@@ -154,15 +176,22 @@ export function createReceiver(options: ReceiverOptions): Receiver {
     if (ep === null || aud === undefined) return { what: code, ack: null };
     const seq = claim.seq ?? 0;
     // A batch under a new key may overtake the batch that introduces it: other workers. It comes again, so just wait.
-    const head = store.head(to.gw, ep);
-    if (code === 'key' && head && seq > head.seq + 1) return { what: 'early-key', ack: draft(to, ep, aud, {}) };
-    if (code !== 'schema') return { what: code, ack: draft(to, ep, aud, { sid: claim.sid ?? null, rej: [{ seq, code }] }) };
+    const next = (store.head(to.gw, ep)?.seq ?? 0) + 1;
+    if (code === 'key' && gateway && seq > next) return { what: 'early-key', ack: draft(to, ep, aud, {}) };
+    if (code !== 'schema')
+      return { what: code, ack: draft(to, ep, aud, { sid: claim.sid ?? null, rej: [{ seq, code }] }) };
     const text = 'signed, but without a place in any chain';
     if (gateway) store.addNote({ gw: to.gw, ep, seq, code, text }, now);
     return { what: 'unreadable', ack: draft(to, ep, aud, { note: [{ seq, code, text }] }) };
   }
 
-  function handle(message: Incoming, to: Address, first: Opened, now: number, count: (what: string) => void): AckDraft | null {
+  function handle(
+    message: Incoming,
+    to: Address,
+    first: Opened,
+    now: number,
+    count: (what: string) => void,
+  ): AckDraft | null {
     // A key that was unknown a moment ago may have come with an earlier message of this very group.
     const opened = first.kind === 'refused' && first.code === 'key' ? open(to, message.payload) : first;
     switch (opened.kind) {
@@ -189,7 +218,11 @@ export function createReceiver(options: ReceiverOptions): Receiver {
   function aside(to: Address, payload: Uint8Array, now: number): string {
     try {
       if (to.what !== 'health') return 'ignored';
-      const verified = verifyJws(payload, { typ: 'att-health+jws', keys: keyring.lookup(to.gw), bytesMax: SMALL_JWS_BYTES_MAX });
+      const verified = verifyJws(payload, {
+        typ: 'att-health+jws',
+        keys: keyring.lookup(to.gw),
+        bytesMax: SMALL_JWS_BYTES_MAX,
+      });
       store.putHealth(to.gw, now, Buffer.from(verified.payload).toString('utf8'));
       return 'health';
     } catch (error) {
@@ -219,7 +252,11 @@ export function createReceiver(options: ReceiverOptions): Receiver {
       try {
         const ready = messages.map((message) => {
           const to = address(message.topic);
-          return { message, to, opened: to && (to.what === 'batch' || to.what === 'hello') ? open(to, message.payload) : null };
+          return {
+            message,
+            to,
+            opened: to && (to.what === 'batch' || to.what === 'hello') ? open(to, message.payload) : null,
+          };
         });
         store.transact(() => {
           for (const { message, to, opened } of ready) {
@@ -230,7 +267,11 @@ export function createReceiver(options: ReceiverOptions): Receiver {
               else if (ack) drafts.push(ack);
             } else if (to.what.startsWith('res/')) {
               count('answer');
-              answers.push({ gw: to.gw, caller: to.what.slice('res/'.length), jws: Buffer.from(message.payload).toString('latin1') });
+              answers.push({
+                gw: to.gw,
+                caller: to.what.slice('res/'.length),
+                jws: Buffer.from(message.payload).toString('latin1'),
+              });
             } else count(aside(to, message.payload, now));
           }
           options.beforeCommit?.();
@@ -257,7 +298,8 @@ interface Claim {
 function peek(jws: string): Claim {
   try {
     const payload = Buffer.from(jws.split('.')[1] ?? '', 'base64url');
-    const text = payload[0] === 0x1f && payload[1] === 0x8b ? inflate(payload, 'a refused message', 1_048_576) : payload;
+    const text =
+      payload[0] === 0x1f && payload[1] === 0x8b ? inflate(payload, 'a refused message', 1_048_576) : payload;
     const said: unknown = JSON.parse(Buffer.from(text).toString('utf8'));
     if (typeof said !== 'object' || said === null) return {};
     const { gw, aud, ep, seq, sid } = said as Record<string, unknown>;

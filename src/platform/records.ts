@@ -29,7 +29,13 @@ function isPunch(known: DecodedRecord['known']): known is DecodedRecord['known']
   return known?.k === 'punch';
 }
 
-export function storeRecords(store: PlatformStore, keyring: Keyring, batch: DecodedBatch, place: Place, say: Note): void {
+export function storeRecords(
+  store: PlatformStore,
+  keyring: Keyring,
+  batch: DecodedBatch,
+  place: Place,
+  say: Note,
+): void {
   let faults = 0;
   const note: Note = (code, text) => {
     faults += 1;
@@ -38,7 +44,11 @@ export function storeRecords(store: PlatformStore, keyring: Keyring, batch: Deco
   for (const problem of batch.problems) note('schema', problem);
   let stored = 0;
   for (const record of batch.records) {
-    if (record.problem !== null) note(record.problem, `record ${record.n ?? '?'} (${record.k.slice(0, 24)}): ${record.reason ?? 'kind not known'}`);
+    if (record.problem !== null)
+      note(
+        record.problem,
+        `record ${record.n ?? '?'} (${record.k.slice(0, 24)}): ${record.reason ?? 'kind not known'}`,
+      );
     if (record.n === null) continue;
     if (storeRecord(store, batch, record, record.n)) stored += 1;
     else note('schema', `record ${record.n} was delivered before in this epoch`);
@@ -72,10 +82,20 @@ function storeRecord(store: PlatformStore, batch: DecodedBatch, record: DecodedR
     });
   }
   const rest = { ...(record.raw as Record<string, unknown>) };
-  for (const column of ['n', 'k', 'deviceSn', 'deviceUserId', 'wallTime', 'traineeNo', 'instant', 'effective']) rest[column] = undefined;
+  for (const column of ['n', 'k', 'deviceSn', 'deviceUserId', 'wallTime', 'traineeNo', 'instant', 'effective'])
+    rest[column] = undefined;
   const { deviceSn, deviceUserId, wallTime, traineeNo: trainee, instant, effective } = known;
   const columns = { deviceSn, deviceUserId, wallTime, trainee, instant, effective };
-  const added = store.addRecord({ gw, ep, n, seq, kind: 'punch', ...columns, quarantined: 0, rest: JSON.stringify(rest) });
+  const added = store.addRecord({
+    gw,
+    ep,
+    n,
+    seq,
+    kind: 'punch',
+    ...columns,
+    quarantined: 0,
+    rest: JSON.stringify(rest),
+  });
   if (added) store.addPunch([gw, deviceSn, deviceUserId, wallTime], ep, n);
   return added;
 }

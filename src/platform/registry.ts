@@ -43,14 +43,20 @@ export function readGatewayFile(file: string): readonly GatewayEntry[] {
     const issue = parsed.error.issues[0];
     throw fail('platform-config', { file, reason: `${issue?.path.join('.') ?? ''}: ${issue?.message ?? 'unknown'}` });
   }
-  return parsed.data.gateways.map(({ gw, zone, aud, jwk, keys }) => ({ gw, zone, aud, keys: [...(jwk ? [jwk] : []), ...(keys ?? [])] }));
+  return parsed.data.gateways.map(({ gw, zone, aud, jwk, keys }) => ({
+    gw,
+    zone,
+    aud,
+    keys: [...(jwk ? [jwk] : []), ...(keys ?? [])],
+  }));
 }
 
 export function registerGateway(store: PlatformStore, entry: GatewayEntry, now: number): void {
   const { gw, zone, aud } = entry;
   store.transact(() => {
     const known = store.gateway(gw);
-    if (known && known.aud !== aud) throw fail('platform-config', { file: gw, reason: `aud is ${known.aud} for ever and cannot become ${aud}` });
+    if (known && known.aud !== aud)
+      throw fail('platform-config', { file: gw, reason: `aud is ${known.aud} for ever and cannot become ${aud}` });
     store.putGateway(gw, zone, aud, now);
     const ep = known?.ep ?? null;
     const next = ep === null ? { ord: 0, seq: 0 } : { ord: store.lastOrd(gw), seq: (store.head(gw, ep)?.seq ?? 0) + 1 };

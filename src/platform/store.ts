@@ -91,7 +91,8 @@ export function openDatabase(file: string): Database.Database {
     db.pragma('journal_size_limit = 67108864');
     db.pragma('cache_size = -32768');
     migrate(db, file);
-    if (db.pragma('synchronous', { simple: true }) !== 2) throw fail('store-damaged', { dir: file, reason: 'synchronous=FULL was not taken' });
+    if (db.pragma('synchronous', { simple: true }) !== 2)
+      throw fail('store-damaged', { dir: file, reason: 'synchronous=FULL was not taken' });
     return db;
   } catch (error) {
     db?.close();
@@ -105,7 +106,8 @@ function migrate(db: Database.Database, file: string): void {
     if (found > SCHEMA_VERSION) throw fail('store-newer', { found, known: SCHEMA_VERSION });
     if (found === SCHEMA_VERSION) {
       const owner = db.pragma('application_id', { simple: true });
-      if (owner !== APPLICATION_ID) throw fail('store-damaged', { dir: file, reason: 'it is the database of another program' });
+      if (owner !== APPLICATION_ID)
+        throw fail('store-damaged', { dir: file, reason: 'it is the database of another program' });
       return;
     }
     db.exec(SCHEMA);
@@ -118,7 +120,8 @@ function migrate(db: Database.Database, file: string): void {
 /** What SQLite refused, as an error of kind `storage`; our own errors pass through. */
 export function storageError(error: unknown): GatewayError {
   if (error instanceof GatewayError) return error;
-  if (error instanceof Database.SqliteError) return fail('store-failed', { reason: `${error.code}: ${error.message}` }, error);
+  if (error instanceof Database.SqliteError)
+    return fail('store-failed', { reason: `${error.code}: ${error.message}` }, error);
   return asGatewayError(error);
 }
 
@@ -152,7 +155,9 @@ function registryStatements(db: Database.Database) {
   const addKey = db.prepare<[string, string, string, number, number]>(
     "INSERT OR IGNORE INTO gateway_key (gw, kid, alg, x, from_ord, from_seq) VALUES (?, ?, 'EdDSA', ?, ?, ?)",
   );
-  const endKey = db.prepare<[number, number, string, string]>('UPDATE gateway_key SET to_ord = ?, to_seq = ? WHERE gw = ? AND kid = ?');
+  const endKey = db.prepare<[number, number, string, string]>(
+    'UPDATE gateway_key SET to_ord = ?, to_seq = ? WHERE gw = ? AND kid = ?',
+  );
   const setEpoch = db.prepare<[string, string]>('UPDATE gateway SET ep = ? WHERE gw = ?');
   const getMeta = db.prepare<[string], { value: string }>('SELECT value FROM meta WHERE name = ?');
   const putMeta = db.prepare<[string, string]>(
@@ -168,7 +173,8 @@ function registryStatements(db: Database.Database) {
     putGateway: (gw: string, zone: string, aud: string, now: number) => void putGateway.run(gw, zone, aud, now),
     key: (gw: string, kid: string) => key.get(gw, kid) ?? null,
     keys: (gw: string) => keys.all(gw),
-    addKey: (gw: string, kid: string, x: string, ord: number, seq: number) => addKey.run(gw, kid, x, ord, seq).changes > 0,
+    addKey: (gw: string, kid: string, x: string, ord: number, seq: number) =>
+      addKey.run(gw, kid, x, ord, seq).changes > 0,
     /** The key is valid up to and including this place. */
     endKey: (gw: string, kid: string, ord: number, seq: number) => void endKey.run(ord, seq, gw, kid),
     setOpenEpoch: (gw: string, ep: string) => void setEpoch.run(ep, gw),
@@ -180,8 +186,12 @@ function registryStatements(db: Database.Database) {
 }
 
 function chainStatements(db: Database.Database) {
-  const epoch = db.prepare<[string, string], EpochRow>('SELECT gw, ep, ord, state, cont FROM epoch WHERE gw = ? AND ep = ?');
-  const epochs = db.prepare<[string], EpochRow>('SELECT gw, ep, ord, state, cont FROM epoch WHERE gw = ? ORDER BY ord, since');
+  const epoch = db.prepare<[string, string], EpochRow>(
+    'SELECT gw, ep, ord, state, cont FROM epoch WHERE gw = ? AND ep = ?',
+  );
+  const epochs = db.prepare<[string], EpochRow>(
+    'SELECT gw, ep, ord, state, cont FROM epoch WHERE gw = ? ORDER BY ord, since',
+  );
   const lastOrd = db.prepare<[string], { ord: number | null }>('SELECT max(ord) AS ord FROM epoch WHERE gw = ?');
   const putEpoch = db.prepare<[string, string, number | null, EpochState, string | null, number]>(
     `INSERT INTO epoch (gw, ep, ord, state, cont, since) VALUES (?, ?, ?, ?, ?, ?)
@@ -192,8 +202,12 @@ function chainStatements(db: Database.Database) {
     `INSERT INTO head (gw, ep, seq, hash, n1) VALUES (?, ?, ?, ?, ?)
      ON CONFLICT (gw, ep) DO UPDATE SET seq = excluded.seq, hash = excluded.hash, n1 = excluded.n1`,
   );
-  const batch = db.prepare<[string, string, number], BatchRow>('SELECT * FROM batch WHERE gw = ? AND ep = ? AND seq = ?');
-  const batchHash = db.prepare<[string, string, number], { hash: string }>('SELECT hash FROM batch WHERE gw = ? AND ep = ? AND seq = ?');
+  const batch = db.prepare<[string, string, number], BatchRow>(
+    'SELECT * FROM batch WHERE gw = ? AND ep = ? AND seq = ?',
+  );
+  const batchHash = db.prepare<[string, string, number], { hash: string }>(
+    'SELECT hash FROM batch WHERE gw = ? AND ep = ? AND seq = ?',
+  );
   const addBatch = db.prepare<[string, string, number, string, string, string, number]>(
     'INSERT INTO batch (gw, ep, seq, hash, prev, jws, received) VALUES (?, ?, ?, ?, ?, ?, ?)',
   );
@@ -215,7 +229,9 @@ function chainStatements(db: Database.Database) {
   const addNote = db.prepare<[string, string, number, string, string, number]>(
     'INSERT OR IGNORE INTO note (gw, ep, seq, code, text, at) VALUES (?, ?, ?, ?, ?, ?)',
   );
-  const notes = db.prepare<[string, string, number], NoteRow>('SELECT gw, ep, seq, code, text FROM note WHERE gw = ? AND ep = ? AND seq = ?');
+  const notes = db.prepare<[string, string, number], NoteRow>(
+    'SELECT gw, ep, seq, code, text FROM note WHERE gw = ? AND ep = ? AND seq = ?',
+  );
   return {
     epoch: (gw: string, ep: string) => epoch.get(gw, ep) ?? null,
     epochs: (gw: string) => epochs.all(gw),
@@ -231,7 +247,8 @@ function chainStatements(db: Database.Database) {
     markChained: (gw: string, ep: string, seq: number, records: number, quarantined: boolean) =>
       void chained.run(records, quarantined ? 1 : 0, gw, ep, seq),
     dropBatch: (gw: string, ep: string, seq: number) => void dropBatch.run(gw, ep, seq),
-    park: (gw: string, ep: string, seq: number, hash: string, jws: string, now: number) => void park.run(gw, ep, seq, hash, jws, now),
+    park: (gw: string, ep: string, seq: number, hash: string, jws: string, now: number) =>
+      void park.run(gw, ep, seq, hash, jws, now),
     parked: (gw: string, ep: string) => parked.all(gw, ep),
     unpark: (gw: string, ep: string) => void unpark.run(gw, ep),
     addFork: (gw: string, ep: string, seq: number, hash: string, code: string, jws: string, now: number) =>
@@ -244,9 +261,7 @@ function chainStatements(db: Database.Database) {
 type Identity = readonly [gw: string, deviceSn: string, deviceUserId: string, wallTime: string];
 
 function recordStatements(db: Database.Database) {
-  const addRecord = db.prepare(
-    'INSERT OR IGNORE INTO record VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)',
-  );
+  const addRecord = db.prepare('INSERT OR IGNORE INTO record VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)');
   const addPunch = db.prepare('INSERT OR IGNORE INTO punch VALUES (?, ?, ?, ?, ?, ?, ?)');
   const addAgain = db.prepare('INSERT OR IGNORE INTO punch_again VALUES (?, ?, ?, ?, ?, ?, ?)');
   const where = 'gw = ? AND device_sn = ? AND device_user_id = ? AND wall_time = ? AND ep = ?';
