@@ -9,7 +9,8 @@ import { dateAt, instant, instantToWall, type Instant, type LocalDate, type Zone
 import { loadPreset } from '../../src/policies.js';
 import type { PunchFact } from '../../src/rules/facts.js';
 import { parsePolicy, withValues } from '../../src/rules/policy.js';
-import { openStore, type StoreHooks } from '../../src/store/database.js';
+import { openStore } from '../../src/store/database.js';
+import type { StoreHooks } from '../../src/store/options.js';
 import type { Store } from '../../src/store/store.js';
 import { createFakeClock, type FakeClock } from '../support/fake-clock.js';
 

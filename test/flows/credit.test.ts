@@ -1,0 +1,355 @@
+import { describe, expect, test } from 'vitest';
+import { GatewayError } from '../../src/core/errors.js';
+import type { Instant } from '../../src/core/time.js';
+import { createDoorbell, type Doorbell } from '../../src/core/unit.js';
+import { createCreditUnit, type CreditUnit } from '../../src/flows/credit.js';
+import type { CreditFact, Numbered } from '../../src/rules/facts.js';
+import {
+  at,
+  by,
+  classText,
+  day,
+  FULL_DAY,
+  openBench,
+  person,
+  punch,
+  take,
+  type Bench,
+  type ClassText,
+} from '../classes/class-fixture.js';
+
+const CLASS = 'BT2026-031';
+const MONDAY = '2026-09-07';
+
+interface Rig extends Bench {
+  readonly unit: CreditUnit;
+  readonly bell: Doorbell;
+  /** Rings of the next unit so far. */
+  readonly rings: () => number;
+  readonly drained: Map<string, Instant>;
+}
+
+function rig(bench: Bench = openBench()): Rig {
+  const drained = new Map<string, Instant>();
+  let rings = 0;
+  const bell = createDoorbell(bench.clock);
+  const unit = createCreditUnit({
+    store: bench.store,
+    classes: bench.classes,
+    clock: bench.clock,
+    bell,
+    next: { ring: () => void (rings += 1), wait: async () => undefined },
+    lastDrainedAt: (terminal) => drained.get(terminal) ?? null,
+  });
+  return { ...bench, unit, bell, rings: () => rings, drained };
+}
+
+const bring = (bench: Bench, text: ClassText = {}) => bench.classes.importText('class.yaml', classText(text), by);
+const one = (bench: Bench): void => void bring(bench, { people: [person(1)] });
+
+const settle = (unit: CreditUnit): number => {
+  let steps = 0;
+  while (unit.step()) {
+    steps += 1;
+    if (steps > 1000) throw new Error('the unit never comes to rest');
+  }
+  return steps;
+};
+
+const revisions = (bench: Bench): readonly Numbered<CreditFact>[] =>
+  bench.store.facts(0, 10_000, 'credit').flatMap((fact) => (fact.kind === 'credit' ? [fact] : []));
+
+const told = (bench: Bench): readonly string[] =>
+  revisions(bench).map((fact) => {
+    const { version, supersedes, cause } = fact.result as {
+      version: number;
+      supersedes: number | null;
+      cause: string | null;
+    };
+    const key = `${fact.traineeNo} ${fact.date} r${fact.rev}`;
+    return `${key} v${version} ${fact.state} ${fact.totalHours}h ${supersedes ?? ''} ${cause ?? ''}`;
+  });
+
+/** Moves the wall clock to a time of a date. */
+const goTo = (bench: Bench, date: string, time: string): void => bench.clock.jump(at(date, time) - bench.clock.now());
+
+const monday = (times: readonly string[] = FULL_DAY) => times.map((time) => punch(MONDAY, time));
+
+describe('revisions', () => {
+  test('each punch that changes the outcome makes one, with the punches that filled slots', () => {
+    const r = rig();
+    one(r);
+    for (const fact of monday()) {
+      take(r, fact);
+      settle(r.unit);
+    }
+    expect(told(r)).toEqual([
+      'T001 2026-09-07 r1 v1 provisional 0h  ',
+      'T001 2026-09-07 r2 v1 provisional 4h  ',
+      'T001 2026-09-07 r3 v1 provisional 4h  ',
+      'T001 2026-09-07 r4 v1 provisional 8h  ',
+    ]);
+    const last = revisions(r).at(-1);
+    const punches = r.store.facts(0, 100, 'punch').map((fact) => fact.n);
+    expect(last).toMatchObject({
+      id: `${CLASS}/T001/${MONDAY}`,
+      punches,
+      result: { status: 'provisional', version: 1, flags: [] },
+    });
+    expect(r.store.touchedDays(10)).toEqual([]);
+    expect(r.rings()).toBe(4);
+  });
+
+  test('the same outcome makes none, and the work is done all the same', () => {
+    const r = rig();
+    one(r);
+    take(r, ...monday());
+    settle(r.unit);
+    const head = r.store.head();
+    r.store.transact((tx) => tx.touchDay({ classNo: CLASS, traineeNo: 'T001', date: day(MONDAY), cause: 'punch' }));
+    expect(settle(r.unit)).toBe(1);
+    expect(r.store.head()).toEqual(head);
+    expect(r.store.touchedDays(10)).toEqual([]);
+    expect(r.rings()).toBe(1);
+  });
+
+  test('another roster version alone changes no result', () => {
+    const r = rig();
+    one(r);
+    take(r, ...monday());
+    settle(r.unit);
+    const before = told(r);
+    bring(r, { people: [person(1), person(2)], timetable: '{ weekdays: [mon, tue, wed, thu] }' });
+    expect(r.store.touchedDays(10)).toHaveLength(1);
+    settle(r.unit);
+    expect(told(r)).toEqual(before);
+  });
+
+  test('the order of arrival does not matter', () => {
+    const results = [monday(), [...monday()].reverse()].map((punches) => {
+      const r = rig();
+      one(r);
+      for (const fact of punches) {
+        take(r, fact);
+        settle(r.unit);
+      }
+      const { sessionHours, totalHours } = revisions(r).at(-1)?.result.dayResult as Record<string, unknown>;
+      return { sessionHours, totalHours };
+    });
+    expect(results[0]).toEqual(results[1]);
+    expect(results[0]).toMatchObject({ totalHours: 8 });
+  });
+
+  test('a punch of somebody unknown stays in the journal and makes no result', () => {
+    const r = rig();
+    one(r);
+    take(r, punch(MONDAY, '08:20', { user: 'X1' }));
+    expect(settle(r.unit)).toBe(0);
+    expect(revisions(r)).toEqual([]);
+    expect(r.store.punchCount()).toBe(1);
+  });
+
+  test('a punch on a date without lessons has a result that says so', () => {
+    const r = rig();
+    bring(r, { people: [person(1)], timetable: '{ weekdays: [tue, wed] }' });
+    take(r, punch(MONDAY, '08:20'));
+    settle(r.unit);
+    expect(revisions(r)).toMatchObject([{ date: MONDAY, totalHours: 0, result: { flags: ['NOT_SCHEDULED'] } }]);
+  });
+});
+
+describe('finality', () => {
+  test('final at day close when the terminal has been read since the last window', () => {
+    const r = rig();
+    one(r);
+    take(r, ...monday());
+    r.drained.set('gate', at(MONDAY, '18:02'));
+    goTo(r, MONDAY, '23:29');
+    settle(r.unit);
+    expect(told(r)).toEqual(['T001 2026-09-07 r1 v1 provisional 8h  ']);
+    goTo(r, MONDAY, '23:30');
+    settle(r.unit);
+    expect(told(r)[1]).toBe('T001 2026-09-07 r2 v1 final 8h  ');
+    expect(settle(r.unit)).toBe(0);
+  });
+
+  test('a terminal that has not reported keeps it provisional, until the next day close at most', () => {
+    const r = rig();
+    one(r);
+    take(r, ...monday());
+    r.drained.set('gate', at(MONDAY, '17:40'));
+    goTo(r, '2026-09-08', '23:29');
+    settle(r.unit);
+    expect(revisions(r).map((fact) => fact.state)).toEqual(['provisional']);
+    goTo(r, '2026-09-08', '23:30');
+    settle(r.unit);
+    expect(told(r)).toContain('T001 2026-09-07 r2 v1 final 8h  ');
+  });
+
+  test('the terminal that reports at last makes it final', () => {
+    const r = rig();
+    one(r);
+    take(r, ...monday());
+    goTo(r, '2026-09-08', '07:00');
+    settle(r.unit);
+    r.drained.set('gate', at('2026-09-08', '07:01'));
+    settle(r.unit);
+    expect(told(r).at(-1)).toBe('T001 2026-09-07 r2 v1 final 8h  ');
+  });
+
+  test('what comes later makes the next version, with what it supersedes and why', () => {
+    const r = rig();
+    one(r);
+    take(r, ...monday(['08:20', '12:05', '13:50']));
+    r.drained.set('gate', at('2026-09-08', '07:00'));
+    goTo(r, '2026-09-08', '07:00');
+    settle(r.unit);
+    take(r, punch(MONDAY, '17:35', { received: at('2026-09-08', '09:00') }));
+    settle(r.unit);
+    take(r, punch(MONDAY, '17:35', { received: at('2026-09-08', '09:00') }));
+    settle(r.unit);
+    expect(told(r)).toEqual(['T001 2026-09-07 r1 v1 final 4h  ', 'T001 2026-09-07 r2 v2 final 8h 1 backfill']);
+    expect(revisions(r)[1]?.result.flags).toContain('BACKFILLED');
+    expect(revisions(r)[0]).toMatchObject({ totalHours: 4, result: { flags: ['PM:MISSING_OUT'] } });
+  });
+
+  test('who never punched is absent on every class day that has closed, and on no other', () => {
+    const r = rig();
+    bring(r, { people: [person(1), person(2, ', enrolledFrom: 2026-09-08'), person(3, ', enrolledTo: 2026-09-07')] });
+    take(r, ...monday());
+    goTo(r, '2026-09-08', '23:45');
+    settle(r.unit);
+    const absent = revisions(r).filter((fact) => fact.traineeNo !== 'T001');
+    expect(absent.map((fact) => [fact.traineeNo, fact.date, fact.state, fact.result.flags])).toEqual([
+      ['T003', '2026-09-07', 'final', ['AM:ABSENT', 'PM:ABSENT']],
+      ['T002', '2026-09-08', 'provisional', ['AM:ABSENT', 'PM:ABSENT']],
+    ]);
+    expect(settle(r.unit)).toBe(0);
+  });
+
+  test('an import after the close gives new people their absent days', () => {
+    const r = rig();
+    one(r);
+    goTo(r, '2026-09-09', '00:00');
+    settle(r.unit);
+    bring(r, { people: [person(1), person(2)] });
+    settle(r.unit);
+    expect(told(r).filter((line) => line.startsWith('T002'))).toHaveLength(2);
+  });
+
+  test('a day on which only an older punch is received has no result before it closes', () => {
+    const r = rig();
+    one(r);
+    goTo(r, '2026-09-08', '09:00');
+    take(r, punch(MONDAY, '17:35', { received: at('2026-09-08', '09:00') }));
+    settle(r.unit);
+    expect(revisions(r).map((fact) => fact.date)).toEqual([MONDAY]);
+    goTo(r, '2026-09-08', '23:30');
+    settle(r.unit);
+    expect(told(r)).toContain('T001 2026-09-08 r1 v1 provisional 0h  ');
+  });
+
+  const comeAndGo = (r: Rig): void => {
+    bring(r, { people: [person(1), person(2)] });
+    take(r, ...monday());
+    settle(r.unit);
+    bring(r, { people: [person(2)] });
+    settle(r.unit);
+    bring(r, { people: [person(1), person(2)] });
+    settle(r.unit);
+  };
+  const mine = (r: Rig): readonly string[] =>
+    told(r).flatMap((line) => (line.startsWith(`T001 ${MONDAY} `) ? [line.slice(16)] : []));
+
+  test('who is taken from the roster has the results withdrawn, and gets them back when he returns', () => {
+    const r = rig();
+    comeAndGo(r);
+    expect(mine(r)).toEqual(['r1 v1 provisional 8h  ', 'r2 v1 withdrawn 0h  ', 'r3 v1 provisional 8h  ']);
+    expect(revisions(r)[1]).toMatchObject({ punches: [], result: { dayResult: null, status: 'withdrawn' } });
+  });
+
+  test('a final result that is withdrawn and given back is a version each time', () => {
+    const r = rig();
+    goTo(r, '2026-09-08', '23:30');
+    comeAndGo(r);
+    expect(mine(r)).toEqual(['r1 v1 final 8h  ', 'r2 v2 withdrawn 0h 1 import', 'r3 v3 final 8h 2 import']);
+  });
+});
+
+describe('crashes', () => {
+  test('a crash before the commit keeps the work, and afterwards there is one revision', () => {
+    let armed = false;
+    const bench = openBench({
+      hooks: {
+        beforeCommit: () => {
+          if (armed) throw new GatewayError('store-failed', { reason: 'test' });
+        },
+      },
+    });
+    const r = rig(bench);
+    one(r);
+    take(r, ...monday());
+    armed = true;
+    expect(() => r.unit.step()).toThrow();
+    expect(r.store.touchedDays(10)).toHaveLength(1);
+    expect(r.rings()).toBe(0);
+    armed = false;
+    settle(r.unit);
+    expect(told(r)).toEqual(['T001 2026-09-07 r1 v1 provisional 8h  ']);
+  });
+
+  test('a crash while absent people are written leaves none of them, and a second try all', () => {
+    let armed = false;
+    const bench = openBench({
+      hooks: {
+        beforeCommit: () => {
+          if (armed) throw new GatewayError('store-failed', { reason: 'test' });
+        },
+      },
+    });
+    const r = rig(bench);
+    bring(r);
+    goTo(r, MONDAY, '23:40');
+    armed = true;
+    expect(() => r.unit.step()).toThrow();
+    armed = false;
+    expect(revisions(r)).toEqual([]);
+    settle(r.unit);
+    expect(told(r)).toHaveLength(3);
+  });
+
+  test('a new start closes what an earlier one left provisional', () => {
+    const bench = openBench();
+    const r = rig(bench);
+    one(r);
+    take(r, ...monday());
+    settle(r.unit);
+    goTo(r, '2026-09-08', '23:30');
+    const again = rig(bench.reopen());
+    settle(again.unit);
+    expect(told(again)).toContain('T001 2026-09-07 r2 v1 final 8h  ');
+  });
+});
+
+describe('the unit', () => {
+  test('works on a ring, and closes the day by itself without writing while it waits', async () => {
+    const r = rig();
+    one(r);
+    const stop = new AbortController();
+    const running = r.unit.run(stop.signal);
+    running.catch(() => undefined);
+    await r.clock.advance(10);
+    take(r, ...monday());
+    r.bell.ring();
+    await r.clock.advance(10);
+    expect(told(r)).toEqual(['T001 2026-09-07 r1 v1 provisional 8h  ']);
+    const head = r.store.head();
+    await r.clock.advance(at(MONDAY, '23:29') - r.clock.now());
+    expect(r.store.head()).toEqual(head);
+    r.drained.set('gate', r.clock.now());
+    await r.clock.advance(120_000);
+    expect(told(r)[1]).toBe('T001 2026-09-07 r2 v1 final 8h  ');
+    stop.abort();
+    await expect(running).rejects.toThrow();
+  });
+});
