@@ -151,6 +151,27 @@ export const ERRORS = {
     '考勤机拒绝了通信密码。',
     '请填写考勤机菜单中的通信密码;网关每十分钟重试一次。',
   ),
+  'forbidden-request': entry(
+    'bug',
+    'The request {request} would erase what nobody has read; it is never sent ({window}).',
+    'This is a fault of the program; send the log to the maintainers. The terminal was not touched.',
+    '请求 {request} 会清除尚未读取的数据,禁止发送({window})。',
+    '这是程序缺陷,请把日志发给维护人员;考勤机未受影响。',
+  ),
+  'bus-address-needed': entry(
+    'settings',
+    'Two terminals answer on one line (addresses {first} and {second}).',
+    'Set the option "address" of this terminal to its own communication number.',
+    '同一条线路上有两台考勤机应答(地址 {first} 和 {second})。',
+    '请在该考勤机的选项 “address” 中填写其通信编号。',
+  ),
+  'wrong-epoch': entry(
+    'settings',
+    'The terminal counts time from {suggested}, the settings say {configured}: every punch would be a day off.',
+    'Set the option "epoch" of this terminal to {suggested}. Its records are kept in its memory until then.',
+    '考勤机的计时起点是 {suggested},而设置为 {configured}:所有打卡会相差一天。',
+    '请将该考勤机的选项 “epoch” 改为 {suggested};在此之前记录保留在考勤机内。',
+  ),
   'read-incomplete': entry(
     'peer',
     'The terminal announced {announced} records and {decoded} were read.',
