@@ -58,7 +58,10 @@ export function presetNames(dir: string = POLICY_DIR): readonly string[] {
 }
 
 /** Reads a preset by name. Throws `unknown-preset` with the nearest known name. */
-export function loadPreset(name: string, dir: string = POLICY_DIR): { readonly policy: Policy; readonly plain: unknown } {
+export function loadPreset(
+  name: string,
+  dir: string = POLICY_DIR,
+): { readonly policy: Policy; readonly plain: unknown } {
   const known = presetNames(dir);
   if (known.includes(name)) return loadPolicyFile(join(dir, `${name}.yaml`));
   const nearest = nearestWord(name, known);

@@ -41,7 +41,12 @@ export function creditDay(question: DayQuestion, policy: Policy): DayCredit {
   const plan = planSessions(question.sessions, policy);
   const fault = plan.faults[0];
   if (fault) {
-    throw fail('bad-timetable', { classNo: question.classNo, date: question.date, reason: fault.en, reasonZh: fault.zh });
+    throw fail('bad-timetable', {
+      classNo: question.classNo,
+      date: question.date,
+      reason: fault.en,
+      reasonZh: fault.zh,
+    });
   }
   const all = timedPunches(question, policy);
   const today = all.filter((timed) => belongsTo(timed, question, policy));
@@ -107,11 +112,18 @@ function byTold(a: TimedPunch, b: TimedPunch): number {
 function listed(unused: readonly Unused[]): readonly IgnoredPunch[] {
   return [...unused]
     .sort((a, b) => byTold(a.timed, b.timed))
-    .map(({ timed: { punch }, reason }) => ({ n: punch.n, terminal: punch.terminal, wallTime: punch.wallTime, reason }));
+    .map(({ timed: { punch }, reason }) => ({
+      n: punch.n,
+      terminal: punch.terminal,
+      wallTime: punch.wallTime,
+      reason,
+    }));
 }
 
 function notEnrolled(question: DayQuestion, policy: Policy, today: readonly TimedPunch[]): DayCredit {
-  const ignored = listed(today.map((timed) => ({ timed, reason: timed.at === null ? 'CLOCK_UNTRUSTED' : 'NOT_ENROLLED' })));
+  const ignored = listed(
+    today.map((timed) => ({ timed, reason: timed.at === null ? 'CLOCK_UNTRUSTED' : 'NOT_ENROLLED' })),
+  );
   return {
     ...header(question, policy),
     dayResult: null,
@@ -145,7 +157,8 @@ function sift(
     if (verdict.place === null) {
       unused.push({ timed, reason: verdict.reason });
       flags.add(verdict.reason);
-      if (verdict.reason === 'WRONG_CLASS' && isConcurrent(timed, all, own.terminals, policy)) flags.add('CONCURRENT_PRESENCE');
+      if (verdict.reason === 'WRONG_CLASS' && isConcurrent(timed, all, own.terminals, policy))
+        flags.add('CONCURRENT_PRESENCE');
       continue;
     }
     const { contested, lost } = contest(timed.punch, question, question.rivals, question.date);
@@ -176,7 +189,8 @@ function outcomeOf(slots: SessionSlots, question: DayQuestion, policy: Policy): 
   const codes: string[] = [];
   if (filled.in !== null && filled.in > (session.start + policy.grace.lateMinutes) * 60) codes.push('LATE');
   if (filled.out !== null && filled.out < (session.end - policy.grace.earlyMinutes) * 60) codes.push('EARLY_LEAVE');
-  const missing = filled.in === null ? (filled.out === null ? 'ABSENT' : 'MISSING_IN') : filled.out === null ? 'MISSING_OUT' : null;
+  const missing =
+    filled.in === null ? (filled.out === null ? 'ABSENT' : 'MISSING_IN') : filled.out === null ? 'MISSING_OUT' : null;
   if (missing !== null) codes.push(onLeave ? 'LEAVE' : missing);
   else if (onLeave) codes.push('LEAVE_BUT_PRESENT');
   if (slots.in.byMakeup || slots.out.byMakeup) codes.push('MAKEUP');

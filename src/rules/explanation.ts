@@ -33,7 +33,14 @@ export interface Explained {
 }
 
 /** Flags of the day that get a sentence of their own; the others are told by the punch that raised them. */
-const DAY_SENTENCES = ['GATEWAY_CLOCK_UNTRUSTED', 'CONCURRENT_PRESENCE', 'DOUBLE_ENROLMENT', 'PRACTICE_ONLINE', 'ONLINE_DAY_CAP', 'DAY_CAP'];
+const DAY_SENTENCES = [
+  'GATEWAY_CLOCK_UNTRUSTED',
+  'CONCURRENT_PRESENCE',
+  'DOUBLE_ENROLMENT',
+  'PRACTICE_ONLINE',
+  'ONLINE_DAY_CAP',
+  'DAY_CAP',
+];
 
 export function explanationOf(day: Explained): readonly ExplanationLine[] {
   const { question, policy, outcomes, hours, ignored, flags } = day;
@@ -44,10 +51,18 @@ export function explanationOf(day: Explained): readonly ExplanationLine[] {
   if (question.sessions.length === 0) lines.push(line('day', {}, 'DAY_NOT_SCHEDULED', {}));
   lines.push(...ignored.map((punch) => punchLine(punch, policy)));
   if (question.online.length > 0) {
-    const params = { minutes: hours.onlineMinutes, lessonMinutes: policy.online.lessonMinutes, hours: hours.online / 100 };
+    const params = {
+      minutes: hours.onlineMinutes,
+      lessonMinutes: policy.online.lessonMinutes,
+      hours: hours.online / 100,
+    };
     lines.push(line('day', {}, 'DAY_ONLINE', params));
   }
-  const caps = { cap: policy.dayCapHours, onlineCap: policy.online.dayCapHours, seconds: policy.concurrent.withinSeconds };
+  const caps = {
+    cap: policy.dayCapHours,
+    onlineCap: policy.online.dayCapHours,
+    seconds: policy.concurrent.withinSeconds,
+  };
   lines.push(...DAY_SENTENCES.filter((flag) => flags.includes(flag)).map((flag) => line('day', {}, flag, caps)));
   const { byPunch, fromMakeup, online, total } = hours;
   lines.push(
@@ -104,11 +119,20 @@ function slotLine(slot: Slot, { session }: SessionSlots): ExplanationLine {
   const base = { slot: slot.id, open: minuteText(window.open), close: minuteText(window.close) };
   if (slot.punch) {
     const { punch, by, second } = slot.punch;
-    const params = { ...base, time: clockText(second), told: punch.wallTime, terminal: punch.terminal, offset: punch.offsetSeconds ?? 0 };
+    const params = {
+      ...base,
+      time: clockText(second),
+      told: punch.wallTime,
+      terminal: punch.terminal,
+      offset: punch.offsetSeconds ?? 0,
+    };
     return line('slot', at, `SLOT_${by.toUpperCase()}`, params);
   }
   if (!slot.byMakeup) return line('slot', at, 'SLOT_EMPTY', base);
-  return line('slot', at, 'SLOT_MAKEUP', { ...base, time: minuteText(slot.kind === 'IN' ? session.start : session.end) });
+  return line('slot', at, 'SLOT_MAKEUP', {
+    ...base,
+    time: minuteText(slot.kind === 'IN' ? session.start : session.end),
+  });
 }
 
 function lessonLine(lesson: LessonFinding, outcome: SessionOutcome, policy: Policy): ExplanationLine {
@@ -116,7 +140,11 @@ function lessonLine(lesson: LessonFinding, outcome: SessionOutcome, policy: Poli
   const missing = filled.in === null || filled.out === null;
   const code = outcome.onLeave && missing && lesson.code !== 'LESSON_BY_SLOTS' ? 'LESSON_LEAVE' : lesson.code;
   const shown = (second: number | null): string =>
-    second === null ? '-' : policy.punch.precision === 'minute' ? minuteText(Math.floor(second / 60)) : clockText(second);
+    second === null
+      ? '-'
+      : policy.punch.precision === 'minute'
+        ? minuteText(Math.floor(second / 60))
+        : clockText(second);
   return line('lesson', { session: outcome.slots.session.id, lesson: lesson.no }, code, {
     start: minuteText(lesson.start),
     end: minuteText(lesson.end),

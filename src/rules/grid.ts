@@ -160,7 +160,13 @@ function splitNoon(drafts: readonly Draft[], faults: GridFault[]): readonly Plan
       });
     }
   });
-  return drafts.map(({ id, start, end, lessons }, at) => ({ id, start, end, lessons, windows: windows[at] ?? { IN: EMPTY, OUT: EMPTY } }));
+  return drafts.map(({ id, start, end, lessons }, at) => ({
+    id,
+    start,
+    end,
+    lessons,
+    windows: windows[at] ?? { IN: EMPTY, OUT: EMPTY },
+  }));
 }
 
 const EMPTY: Window = { open: 0, close: -1 };

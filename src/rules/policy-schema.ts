@@ -9,7 +9,18 @@ import { parseLocalDate, zone, type LocalDate, type Zone } from '../core/time.js
 import type { Verify } from './facts.js';
 import { minuteOf, planSessions } from './grid.js';
 
-const METHODS = ['face', 'finger', 'card', 'password', 'palm', 'iris', 'qr', 'combo', 'remote', 'unknown'] as const satisfies readonly Verify[];
+const METHODS = [
+  'face',
+  'finger',
+  'card',
+  'password',
+  'palm',
+  'iris',
+  'qr',
+  'combo',
+  'remote',
+  'unknown',
+] as const satisfies readonly Verify[];
 
 /** Adds the two descriptions. `description` is the name JSON Schema gives it; `zh` stands beside it. */
 function told<T extends z.ZodType>(schema: T, zh: string, en: string): T {
@@ -18,14 +29,22 @@ function told<T extends z.ZodType>(schema: T, zh: string, en: string): T {
 
 const whole = (least: number, most: number): z.ZodInt => z.int().min(least).max(most);
 const percent = z.int().min(0).max(100);
-const time = z.string().refine((text) => minuteOf(text) !== null, bilingual('a time HH:mm is wanted', '应为 HH:mm 形式的时间'));
+const time = z
+  .string()
+  .refine((text) => minuteOf(text) !== null, bilingual('a time HH:mm is wanted', '应为 HH:mm 形式的时间'));
 const date = z
   .string()
-  .refine((text) => parseLocalDate(text) !== null, bilingual('a date YYYY-MM-DD that exists is wanted', '应为存在的日期 YYYY-MM-DD'))
+  .refine(
+    (text) => parseLocalDate(text) !== null,
+    bilingual('a date YYYY-MM-DD that exists is wanted', '应为存在的日期 YYYY-MM-DD'),
+  )
   .transform((text) => text as LocalDate);
 const zoneName = z
   .string()
-  .refine((text) => zone(text) !== null, bilingual('an IANA zone such as Asia/Shanghai is wanted', '应为 IANA 时区名,例如 Asia/Shanghai'))
+  .refine(
+    (text) => zone(text) !== null,
+    bilingual('an IANA zone such as Asia/Shanghai is wanted', '应为 IANA 时区名,例如 Asia/Shanghai'),
+  )
   .transform((text) => text as Zone);
 
 const session = z.strictObject({
@@ -49,15 +68,35 @@ const credit = {
     '课时长度',
     'Length of a lesson',
   ),
-  sessions: told(z.array(session).max(2), '标准上课时段;课程表可另行规定', 'Standard sessions; a timetable may name others'),
+  sessions: told(
+    z.array(session).max(2),
+    '标准上课时段;课程表可另行规定',
+    'Standard sessions; a timetable may name others',
+  ),
   dayCapHours: told(whole(0, 24), '每日最多认定的课时', 'Most hours that one day can count'),
   dayClose: told(time, '当日结果定稿时间', 'Time at which the day result becomes final'),
   windows: told(
     z.strictObject({
-      openBeforeMinutes: told(whole(0, 720), '上课前多少分钟开始可签到', 'Minutes before the start at which sign-in opens'),
-      closeAfterMinutes: told(whole(0, 720), '下课后多少分钟停止签退', 'Minutes after the end at which sign-out closes'),
-      cut: told(z.literal('midpoint'), '签到与签退窗口的分界:时段中点', 'Where sign-in ends and sign-out begins: midpoint of the session'),
-      noonSplit: told(z.literal('midpoint'), '午间窗口相接时的分界:午休中点', 'Where windows part that meet at noon: midpoint of the pause'),
+      openBeforeMinutes: told(
+        whole(0, 720),
+        '上课前多少分钟开始可签到',
+        'Minutes before the start at which sign-in opens',
+      ),
+      closeAfterMinutes: told(
+        whole(0, 720),
+        '下课后多少分钟停止签退',
+        'Minutes after the end at which sign-out closes',
+      ),
+      cut: told(
+        z.literal('midpoint'),
+        '签到与签退窗口的分界:时段中点',
+        'Where sign-in ends and sign-out begins: midpoint of the session',
+      ),
+      noonSplit: told(
+        z.literal('midpoint'),
+        '午间窗口相接时的分界:午休中点',
+        'Where windows part that meet at noon: midpoint of the pause',
+      ),
     }),
     '打卡窗口',
     'Punch windows',
@@ -65,10 +104,26 @@ const credit = {
   punch: told(
     z.strictObject({
       acceptedMethods: told(z.array(z.enum(METHODS)).min(1), '认可的验证方式', 'Accepted ways of verification'),
-      minScore: told(z.number().nullable().default(null), '最低比对分数;空:信任终端', 'Lowest match score; null: trust the terminal'),
-      precision: told(z.enum(['minute', 'second']), '比较精度:minute 舍去秒;second 课时比较保留秒', 'minute cuts seconds off; second keeps them for lessons'),
-      dedupeSeconds: told(whole(0, 3600), '多少秒内的重复打卡视为同一次', 'Repeats within so many seconds are duplicates'),
-      direction: told(z.enum(['ignore', 'require']), '终端上报的进出方向:忽略或必须相符', 'Direction told by the terminal: ignored, or it must fit'),
+      minScore: told(
+        z.number().nullable().default(null),
+        '最低比对分数;空:信任终端',
+        'Lowest match score; null: trust the terminal',
+      ),
+      precision: told(
+        z.enum(['minute', 'second']),
+        '比较精度:minute 舍去秒;second 课时比较保留秒',
+        'minute cuts seconds off; second keeps them for lessons',
+      ),
+      dedupeSeconds: told(
+        whole(0, 3600),
+        '多少秒内的重复打卡视为同一次',
+        'Repeats within so many seconds are duplicates',
+      ),
+      direction: told(
+        z.enum(['ignore', 'require']),
+        '终端上报的进出方向:忽略或必须相符',
+        'Direction told by the terminal: ignored, or it must fit',
+      ),
     }),
     '打卡',
     'Punches',
@@ -98,20 +153,34 @@ const credit = {
     'Credit',
   ),
   clock: told(
-    z.strictObject({
-      okSeconds: told(whole(0, 3600), '终端时钟误差在此秒数内按终端时间', 'Terminal clock errors up to this are ignored'),
-      correctMaxSeconds: told(whole(0, 86400), '误差在此秒数内予以校正', 'Errors up to this are corrected'),
-      staleAfterHours: told(whole(1, 8760), '误差测量多少小时后失效', 'Hours after which a measured error is too old'),
-    }).refine((value) => value.okSeconds <= value.correctMaxSeconds, {
-      path: ['correctMaxSeconds'],
-      message: bilingual('not below okSeconds', '不得小于 okSeconds'),
-    }),
+    z
+      .strictObject({
+        okSeconds: told(
+          whole(0, 3600),
+          '终端时钟误差在此秒数内按终端时间',
+          'Terminal clock errors up to this are ignored',
+        ),
+        correctMaxSeconds: told(whole(0, 86400), '误差在此秒数内予以校正', 'Errors up to this are corrected'),
+        staleAfterHours: told(
+          whole(1, 8760),
+          '误差测量多少小时后失效',
+          'Hours after which a measured error is too old',
+        ),
+      })
+      .refine((value) => value.okSeconds <= value.correctMaxSeconds, {
+        path: ['correctMaxSeconds'],
+        message: bilingual('not below okSeconds', '不得小于 okSeconds'),
+      }),
     '终端时钟',
     'Terminal clocks',
   ),
   concurrent: told(
     z.strictObject({
-      withinSeconds: told(whole(0, 86400), '多少秒内在别班终端也打卡即提示', 'Punches on two classes within so many seconds are flagged'),
+      withinSeconds: told(
+        whole(0, 86400),
+        '多少秒内在别班终端也打卡即提示',
+        'Punches on two classes within so many seconds are flagged',
+      ),
     }),
     '同时出现在两处',
     'Presence in two places',
@@ -133,7 +202,11 @@ const totals = {
       requireSecondPerson: told(z.boolean(), '补签须由另一人审批', 'A second person must approve'),
       requireEvidence: told(z.boolean(), '补签须附证据', 'Evidence is required'),
       deadlineDays: told(whole(0, 365), '可在多少天内申请补签', 'Days within which a make-up may be requested'),
-      maxPercentOfRequired: told(percent, '补签课时占规定课时的上限(%)', 'Most make-up hours, percent of the required hours'),
+      maxPercentOfRequired: told(
+        percent,
+        '补签课时占规定课时的上限(%)',
+        'Most make-up hours, percent of the required hours',
+      ),
     }),
     '补签',
     'Make-ups',
@@ -144,17 +217,37 @@ const totals = {
       dayCapHours: told(whole(0, 24), '每日线上课时上限', 'Most online hours of one day'),
       totalCapPercent: told(percent, '线上课时占规定课时的上限(%)', 'Most online hours, percent of the required hours'),
       practiceOnline: told(z.boolean(), '实操课可否线上进行', 'Whether practice may be held online'),
-      overCap: told(z.enum(['cap', 'flag']), '超出总上限:cap 截去;flag 只标记', 'Above the total cap: cut, or only flag'),
+      overCap: told(
+        z.enum(['cap', 'flag']),
+        '超出总上限:cap 截去;flag 只标记',
+        'Above the total cap: cut, or only flag',
+      ),
     }),
     '线上课时',
     'Online hours',
   ),
   thresholds: told(
     z.strictObject({
-      attendancePercent: told(percent.nullable().default(null), '出勤合格线(%);空:不设', 'Attendance threshold in percent; null: none'),
-      examPercent: told(percent.nullable().default(null), '结业考试资格线(%);空:不设', 'Threshold for the final examination; null: none'),
-      theoryPercent: told(percent.nullable().default(null), '理论课时线(%);空:不设', 'Threshold over theory lessons; null: none'),
-      practicePercent: told(percent.nullable().default(null), '实操课时线(%);空:不设', 'Threshold over practice lessons; null: none'),
+      attendancePercent: told(
+        percent.nullable().default(null),
+        '出勤合格线(%);空:不设',
+        'Attendance threshold in percent; null: none',
+      ),
+      examPercent: told(
+        percent.nullable().default(null),
+        '结业考试资格线(%);空:不设',
+        'Threshold for the final examination; null: none',
+      ),
+      theoryPercent: told(
+        percent.nullable().default(null),
+        '理论课时线(%);空:不设',
+        'Threshold over theory lessons; null: none',
+      ),
+      practicePercent: told(
+        percent.nullable().default(null),
+        '实操课时线(%);空:不设',
+        'Threshold over practice lessons; null: none',
+      ),
     }),
     '合格线',
     'Thresholds',
@@ -210,7 +303,11 @@ const keeping = {
     z.strictObject({
       recordsYears: told(whole(5, 100), '记录保存年数', 'Years that records are kept'),
       framesYears: told(whole(5, 100), '影像保存年数', 'Years that frames are kept'),
-      punchPhotoDaysAfterSeal: told(whole(0, 36500), '封存后打卡照片保存天数', 'Days that punch photos are kept after sealing'),
+      punchPhotoDaysAfterSeal: told(
+        whole(0, 36500),
+        '封存后打卡照片保存天数',
+        'Days that punch photos are kept after sealing',
+      ),
     }),
     '留存期限',
     'Retention',
@@ -232,14 +329,23 @@ const keeping = {
 export const policySchema = z
   .strictObject({
     id: told(
-      z.string().regex(/^[a-z0-9][a-z0-9-]{0,63}$/, bilingual('lower-case letters, digits and hyphens', '仅限小写字母、数字和连字符')),
+      z
+        .string()
+        .regex(
+          /^[a-z0-9][a-z0-9-]{0,63}$/,
+          bilingual('lower-case letters, digits and hyphens', '仅限小写字母、数字和连字符'),
+        ),
       '政策名称',
       'Name of the policy',
     ),
     version: told(whole(1, 1_000_000), '版本号', 'Version'),
     jurisdiction: told(
       z.strictObject({
-        code: told(z.string().regex(/^\d{6}$/, bilingual('six digits', '六位数字')), '行政区划代码', 'Area code (GB/T 2260)'),
+        code: told(
+          z.string().regex(/^\d{6}$/, bilingual('six digits', '六位数字')),
+          '行政区划代码',
+          'Area code (GB/T 2260)',
+        ),
         name: told(z.string().min(1), '行政区名称', 'Name of the area'),
       }),
       '适用地区',

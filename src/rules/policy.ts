@@ -51,7 +51,7 @@ function withHash(file: PolicyFile): Policy {
 }
 
 /** A plain value as if it stood in a file, so that one code path words all faults. */
-function locate(value: unknown): Located {
+export function locate(value: unknown): Located {
   const at = { file: '', line: 0, column: 0 };
   if (Array.isArray(value)) return { kind: 'list', at, items: value.map(locate) };
   if (typeof value === 'object' && value !== null) {
@@ -60,7 +60,8 @@ function locate(value: unknown): Located {
       .map(([key, inner]) => [key, { keyAt: at, value: locate(inner) }] as const);
     return { kind: 'map', at, entries: new Map(entries) };
   }
-  const scalar = typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean' ? value : String(value);
+  const scalar =
+    typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean' ? value : String(value);
   return { kind: 'scalar', at, value: scalar };
 }
 

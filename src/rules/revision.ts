@@ -26,7 +26,11 @@ export function dayCloseOf(date: LocalDate, policy: Policy): Instant {
  * closed, but no longer than to the next day's close. `reported`: last report of each assigned terminal, null: never.
  */
 export function dayStatus(
-  day: { readonly date: LocalDate; readonly sessions: readonly Session[]; readonly reported: readonly (Instant | null)[] },
+  day: {
+    readonly date: LocalDate;
+    readonly sessions: readonly Session[];
+    readonly reported: readonly (Instant | null)[];
+  },
   now: Instant,
   policy: Policy,
 ): 'provisional' | 'final' {

@@ -51,7 +51,9 @@ export function fillSlots(
   const leftovers: Leftover[] = [];
   const makeups = new Set(policy.makeup.allowed ? question.makeups : []);
   const slotOf = (session: PlannedSession, kind: SlotKind): Slot => {
-    const here = candidates.filter(({ place }) => place.session === session.id && place.kind === kind).map(({ timed }) => timed);
+    const here = candidates
+      .filter(({ place }) => place.session === session.id && place.kind === kind)
+      .map(({ timed }) => timed);
     const [punch = null, ...others] = here.sort(kind === 'IN' ? earliestFirst : latestFirst);
     for (const timed of others) leftovers.push({ timed, reason: leftoverReason(timed, punch, policy) });
     const id: SlotId = `${session.id}_${kind}`;
@@ -90,7 +92,9 @@ const latestFirst = (a: TimedPunch, b: TimedPunch): number => (b.at ?? 0) - (a.a
 export function tie(a: TimedPunch, b: TimedPunch): number {
   const told = (a.punch.instant ?? Infinity) - (b.punch.instant ?? Infinity);
   if (told !== 0 && !Number.isNaN(told)) return told;
-  return byText(a.punch.wallTime, b.punch.wallTime) || byText(a.punch.terminal, b.punch.terminal) || a.punch.n - b.punch.n;
+  return (
+    byText(a.punch.wallTime, b.punch.wallTime) || byText(a.punch.terminal, b.punch.terminal) || a.punch.n - b.punch.n
+  );
 }
 
 function byText(a: string, b: string): number {
@@ -101,7 +105,10 @@ function byText(a: string, b: string): number {
 function touched(session: PlannedSession, kind: SlotKind, question: DayQuestion, policy: Policy): boolean {
   const { open, close } = session.windows[kind];
   return question.outages.some(({ from, to }) => {
-    const [first, last] = [minuteOn(from, question.date, policy), to === null ? Infinity : minuteOn(to, question.date, policy)];
+    const [first, last] = [
+      minuteOn(from, question.date, policy),
+      to === null ? Infinity : minuteOn(to, question.date, policy),
+    ];
     return first <= close && open <= last;
   });
 }

@@ -143,6 +143,9 @@ export function spotCheck(enrolled: number, onLeave: number, present: number, po
   };
 }
 
-export function inspectionsDue(plannedHours: number, policy: Policy): { readonly city: number; readonly county: number } {
+export function inspectionsDue(
+  plannedHours: number,
+  policy: Policy,
+): { readonly city: number; readonly county: number } {
   return plannedHours <= policy.inspections.hoursLimit ? policy.inspections.upToLimit : policy.inspections.above;
 }

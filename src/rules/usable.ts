@@ -35,7 +35,8 @@ export interface Place {
   readonly kind: SlotKind;
 }
 
-export type Verdict = { readonly reason: IgnoredReason; readonly place: null } | { readonly reason: null; readonly place: Place };
+export type Verdict =
+  { readonly reason: IgnoredReason; readonly place: null } | { readonly reason: null; readonly place: Place };
 
 export function timePunch(punch: DayPunch, policy: Policy): TimedPunch {
   const { at, by } = effectiveTime(punch, policy.clock);
@@ -53,7 +54,8 @@ export function isEnrolled(enrolment: readonly Enrolment[] | null, date: LocalDa
 export function belongsTo(timed: TimedPunch, question: DayQuestion, policy: Policy): boolean {
   if (timed.at !== null) return timed.date === question.date;
   const told = wallDate(timed.punch.wallTime);
-  const toldOnClassDay = told === question.date ? question.sessions.length > 0 : question.classDates.some((date) => date === told);
+  const toldOnClassDay =
+    told === question.date ? question.sessions.length > 0 : question.classDates.some((date) => date === told);
   return toldOnClassDay ? told === question.date : instantToDate(timed.punch.rx, policy.timezone) === question.date;
 }
 
@@ -64,9 +66,11 @@ export function judge(timed: TimedPunch, claimant: Claimant): Verdict {
   if (timed.at === null) return refuse('CLOCK_UNTRUSTED');
   if (!claimant.enrolled) return refuse('NOT_ENROLLED');
   if (!claimant.terminals.has(punch.terminal)) return refuse('WRONG_CLASS');
-  const accepted = policy.punch.acceptedMethods.some((method) => method === punch.verify) || claimant.granted.has(punch.verify);
+  const accepted =
+    policy.punch.acceptedMethods.some((method) => method === punch.verify) || claimant.granted.has(punch.verify);
   const { minScore } = policy.punch;
-  if (!accepted || (minScore !== null && punch.score !== null && punch.score < minScore)) return refuse('METHOD_REJECTED');
+  if (!accepted || (minScore !== null && punch.score !== null && punch.score < minScore))
+    return refuse('METHOD_REJECTED');
   if (!claimant.scheduled) return refuse('NOT_SCHEDULED');
   const place = windowOf(timed, claimant);
   return place ? { reason: null, place } : refuse('OUT_OF_WINDOW');
@@ -132,6 +136,8 @@ function rivalClaimant(rival: RivalClass, date: LocalDate): Claimant {
 /** First day of the enrolment in force on `date`; empty (earliest) when enrolled throughout. */
 function enrolledSince(enrolment: readonly Enrolment[] | null, date: LocalDate): string {
   if (enrolment === null) return '';
-  const inForce = enrolment.filter(({ from, to }) => from <= date && (to === null || date <= to)).map(({ from }) => from);
+  const inForce = enrolment
+    .filter(({ from, to }) => from <= date && (to === null || date <= to))
+    .map(({ from }) => from);
   return inForce.sort()[0] ?? '';
 }

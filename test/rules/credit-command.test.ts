@@ -1,0 +1,121 @@
+/** `rollcall credit`: exit codes, JSON lines, differences, and clear words for bad input. */
+import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { expect, test } from 'vitest';
+import { compare, runCredit, type CaseOutcome } from '../../src/commands/credit.js';
+import { POLICY_DIR } from '../../src/policies.js';
+
+const dir = mkdtempSync(join(tmpdir(), 'credit-'));
+const punches = [{ deviceTime: '2023-03-06T08:21:10+08:00', terminal: 'T1' }];
+const day = (more: object): object => ({ id: 'X1', kind: 'day', date: '2023-03-06', punches, ...more });
+
+async function run(value: unknown, policy?: string): Promise<{ code: number; lines: CaseOutcome[]; words: string }> {
+  const file = join(dir, 'cases.json');
+  writeFileSync(file, typeof value === 'string' ? value : JSON.stringify(value));
+  const [out, err]: [string[], string[]] = [[], []];
+  const code = await runCredit(file, {
+    json: true,
+    out: (line) => out.push(line),
+    err: (line) => err.push(line),
+    ...(policy === undefined ? {} : { policy }),
+  });
+  return { code, lines: out.map((line) => JSON.parse(line) as CaseOutcome), words: err.join('\n') };
+}
+
+test('the worked cases agree and end 0, in words too', async () => {
+  const words: string[] = [];
+  const file = fileURLToPath(new URL('../golden/worked-days.json', import.meta.url));
+  expect(await runCredit(file, { json: false, out: () => undefined, err: (line) => words.push(line) })).toBe(0);
+  expect(words.join('\n')).toContain('15 cases: 15 agree, 0 differ');
+  expect(words.join('\n')).toMatch(/上午第1节 08:30–09:15 不计.*Morning, lesson 1, 08:30–09:15 does not count/);
+});
+
+test('a single object is read; without an expectation it ends 0', async () => {
+  const { code, lines } = await run(day({}));
+  expect(code).toBe(0);
+  expect(lines).toHaveLength(1);
+  expect(lines[0]).toMatchObject({
+    id: 'X1',
+    agrees: null,
+    result: { slots: { AM_IN: '08:21' }, version: 1, status: 'final' },
+  });
+});
+
+test('a difference ends 1 and is listed; keys that are not named are not compared', async () => {
+  const { code, lines } = await run([day({ expect: { totalHours: 8, slots: { AM_IN: '08:21', AM_OUT: '12:00' } } })]);
+  expect(code).toBe(1);
+  expect(lines[0]?.differences).toEqual([
+    { path: 'totalHours', expected: 8, actual: 0 },
+    { path: 'slots.AM_OUT', expected: '12:00', actual: null },
+  ]);
+});
+
+test.each([
+  ['not JSON', '[1,', /cases\.json/],
+  ['unknown key', [day({ punchs: [] })], /punchs.*"punches"/s],
+  ['bad time', [day({ punches: [{ deviceTime: '2023-03-06 08:21' }] })], /X1.*punches\.0\.deviceTime/s],
+  ['bad date', [day({ date: '2023-02-30' })], /X1.*date/s],
+  ['unknown preset', [day({ preset: 'baotou-2032' })], /baotou-2023/],
+  ['bad override', [day({ policy: { 'grace.late': 3 } })], /grace\.late/],
+  [
+    'timetable that does not fit',
+    [day({ sessions: [{ id: 'AM', start: '08:30', end: '12:30', lessons: 4 }] })],
+    /sessions\.0\.lessons/,
+  ],
+  ['make-up of no session', [day({ sessions: [], makeups: ['AM_IN'] })], /makeups\.0/],
+  ['impossible time without receipt', [day({ punches: [{ deviceTime: '2023-02-30T08:21:00+08:00' }] })], /receivedAt/],
+  ['kind', [{ id: 'X2', kind: 'week' }], /X2/],
+])('%s ends 2 with clear words', async (_, value, words) => {
+  const result = await run(value);
+  expect(result.code).toBe(2);
+  expect(result.words).toMatch(words);
+  expect(result.words).toMatch(/[\u4e00-\u9fff]/);
+  expect(result.words).not.toMatch(/\{\w+\}/);
+});
+
+test('one bad case does not stop the others', async () => {
+  const { code, lines } = await run([day({ id: 'A', kind: 'nothing' }), day({ id: 'B' })]);
+  expect(code).toBe(2);
+  expect(lines.map(({ id, error }) => [id, error === null])).toEqual([
+    ['A', false],
+    ['B', true],
+  ]);
+});
+
+test('what cannot be computed is said and ends 1', async () => {
+  const people = [{ trainee: 'S1', hoursByPunch: 60 }];
+  const { code, lines } = await run([
+    { id: 'K', kind: 'class', preset: 'liaoning-2022-practical', requiredHours: 60, people },
+  ]);
+  expect(code).toBe(1);
+  expect(lines[0]?.error?.code).toBe('policy-unsupported');
+});
+
+test('--policy takes the place of the preset', async () => {
+  const text = readFileSync(join(POLICY_DIR, 'baotou-2023.yaml'), 'utf8')
+    .replace('mode: lessons', 'mode: slot')
+    .replace('id: baotou-2023', 'id: county');
+  const file = join(dir, 'county.yaml');
+  writeFileSync(file, text);
+  const { code, lines } = await run([day({ expect: { totalHours: 2 } })], file);
+  expect(code).toBe(0);
+  expect(lines[0]?.result).toMatchObject({ policy: { id: 'county' } });
+  expect((await run([day({})], join(dir, 'missing.yaml'))).code).toBe(2);
+});
+
+test('comparison: empty objects and lists are exact, people are found by name', () => {
+  expect(compare({ slots: {} }, { slots: { AM_IN: null } }, '')).toHaveLength(1);
+  expect(compare({ flags: [] }, { flags: ['DAY_CAP'] }, '')).toHaveLength(1);
+  expect(compare({ flags: ['DAY_CAP'] }, {}, '')).toHaveLength(1);
+  expect(compare({ dayResult: null }, { totalHours: 0 }, '')).toHaveLength(1);
+  expect(
+    compare(
+      { people: [{ trainee: 'B', totalHours: 1 }] },
+      { people: [{ trainee: 'A' }, { trainee: 'B', totalHours: 1 }] },
+      '',
+    ),
+  ).toEqual([]);
+  expect(compare({ people: [{ trainee: 'C' }] }, { people: [{ trainee: 'A' }] }, '')).toHaveLength(1);
+});
