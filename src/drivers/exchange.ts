@@ -20,6 +20,8 @@ export interface Exchange extends Disposable {
   /** Counts since the session began. */
   readonly noiseBytes: number;
   readonly framesSeen: number;
+  /** Monotonic time of the last bytes of any kind; before the first, when the session began. */
+  readonly lastBytesTicks: number;
   /** The first bytes that ever arrived (at most 16): the witness for `wrong-protocol`. */
   readonly firstBytes: Uint8Array;
 }
@@ -44,6 +46,7 @@ export function createExchange(
   const frames: Uint8Array[] = [];
   let noiseBytes = 0;
   let framesSeen = 0;
+  let lastBytesTicks = wire.clock.ticks();
   let firstBytes: Uint8Array = new Uint8Array(0);
   let closed: Error | null = null;
   let wake: (() => void) | null = null;
@@ -66,6 +69,7 @@ export function createExchange(
     if (cuts.length > 0) wake?.();
   };
   const onData = (chunk: Uint8Array): void => {
+    lastBytesTicks = wire.clock.ticks();
     if (firstBytes.length < 16)
       firstBytes = Uint8Array.from([...firstBytes, ...chunk.subarray(0, 16 - firstBytes.length)]);
     notice(framer.push(chunk));
@@ -123,6 +127,9 @@ export function createExchange(
     },
     get framesSeen() {
       return framesSeen;
+    },
+    get lastBytesTicks() {
+      return lastBytesTicks;
     },
     get firstBytes() {
       return firstBytes;

@@ -90,8 +90,7 @@ function codecContract<Options>(subject: ContractSubject<Options>): void {
     test('every byte is accounted for, as message or as noise', () => {
       expect(whole.length).toBeGreaterThan(0);
       expect(bytesOf(plain(sample))).toBe(hex(sample.bytes));
-      if (sample.header['noise'] === undefined)
-        expect(plain(sample).filter((item) => item.kind === 'noise')).toEqual([]);
+      if (sample.header.noise === undefined) expect(plain(sample).filter((item) => item.kind === 'noise')).toEqual([]);
     });
 
     test('gives the same at every split point, and byte by byte', () => {
@@ -222,7 +221,7 @@ function wireContract<Options>(subject: ContractSubject<Options>, variant: Varia
     expect(identity.serial).toBe('TEST0001');
   });
 
-  test.each([1, 2, 3])('asks again when answer(s) are lost: %i', async (lost) => {
+  test.each([1, 2])('asks again when answer(s) are lost: %i', async (lost) => {
     const rig = newRig();
     const punches = await rig.run(async () => {
       const connection = await rig.connect();

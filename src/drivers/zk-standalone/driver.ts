@@ -1,0 +1,20 @@
+/** The driver object of the ZKTeco standalone protocol ("port 4370"): what it can do, and where its parts are. */
+import type { Driver } from '../driver.js';
+import { createDecoder } from './decoder.js';
+import { zkOptions, zkSimulatorOptions, type ZkOptions } from './options.js';
+import { openSession } from './session.js';
+import { createSimulator } from './simulator.js';
+
+export const zkStandalone: Driver<ZkOptions> = {
+  name: 'zk-standalone',
+  options: zkOptions,
+  simulatorOptions: zkSimulatorOptions,
+  capabilities: new Set(['punch.poll', 'punch.live', 'clock.read', 'clock.set', 'users.read']),
+  defaultPort: 4370,
+  decoderVersion: 'zk-standalone/1',
+  // The protocol has no record number.
+  seqIsIdentity: false,
+  open: openSession,
+  decoder: createDecoder,
+  simulate: createSimulator,
+};

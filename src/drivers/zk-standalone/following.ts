@@ -1,0 +1,69 @@
+/**
+ * Live mode: events as they come, a probe after silence (a power-cycled terminal leaves a dead connection behind), and
+ * the regular comparison of the terminal's counter with what we hold, because events of a lost session are gone.
+ */
+import { Writer } from '../../core/bytes.js';
+import type { PunchPage } from '../driver.js';
+import { COMMAND, commandName, EVENT_ATTENDANCE } from './codes.js';
+import { NO_DATA } from './codec.js';
+import { fullRead, livePage, settledPunches, type Standing } from './full-read.js';
+import { noteMemory, readSizes, type LogContext } from './reading.js';
+
+/** Time for events to catch up with the counter before the log is read again for them. */
+const SETTLE_MS = 3000;
+
+/** Yields live punches until the signal aborts or the link fails. */
+export async function* followLive(context: LogContext, standing: Standing): AsyncGenerator<PunchPage, void, undefined> {
+  const { conversation, options, clock } = context;
+  const keepAliveMs = options.keepAliveSeconds * 1000;
+  await register(context);
+  // What came between the copy of the log and the registration is in neither: compare once right away.
+  let recountAt = clock.ticks();
+  for (;;) {
+    const live = await settledPunches(context, standing);
+    if (live.length > 0) yield livePage(live);
+    if (clock.ticks() >= recountAt) {
+      yield* recount(context, standing);
+      recountAt = clock.ticks() + options.recountMinutes * 60_000;
+    } else if (clock.ticks() - conversation.lastBytesTicks >= keepAliveMs) {
+      await conversation.command(COMMAND.GET_TIME, NO_DATA, { timeoutMs: options.answerTimeoutMs });
+    }
+    const probeAt = conversation.lastBytesTicks + keepAliveMs;
+    await conversation.waitForEvent(Math.max(1, Math.min(recountAt, probeAt) - clock.ticks()));
+  }
+}
+
+async function register(context: LogContext): Promise<void> {
+  const { conversation, options, note } = context;
+  const mask = new Writer('little').u32(EVENT_ATTENDANCE).bytes();
+  const answer = await conversation.request(COMMAND.REG_EVENT, mask, { timeoutMs: options.answerTimeoutMs });
+  if (answer.command !== COMMAND.ACK_OK)
+    note({
+      code: 'odd',
+      text: `live events are refused (${commandName(answer.command)}); only the counter is compared`,
+    });
+}
+
+/** Compares the counter with what we hold and reads the log where they disagree. */
+async function* recount(context: LogContext, standing: Standing): AsyncGenerator<PunchPage, void, undefined> {
+  let sizes = await readSizes(context);
+  const grown = (): boolean => (sizes.records ?? 0) > standing.held + standing.seen.size;
+  if (grown()) {
+    // The counter may be ahead of its event by a moment.
+    await context.clock.sleep(SETTLE_MS, context.signal);
+    const live = await settledPunches(context, standing);
+    if (live.length > 0) yield livePage(live);
+    sizes = await readSizes(context);
+  }
+  noteMemory(sizes, context.note);
+  const { records, recordCapacity } = sizes;
+  // A full ring keeps its count while old records give way to new ones: only reading tells.
+  const full = records !== null && recordCapacity !== null && recordCapacity > 0 && records >= recordCapacity;
+  if (records === null || grown() || records < standing.counter || full) {
+    yield* fullRead(context, standing);
+    return;
+  }
+  standing.counter = records;
+  standing.held = Math.max(standing.held, records);
+  standing.seen.clear();
+}

@@ -1,0 +1,142 @@
+/**
+ * One full read of the log as pages, with the live events that arrive meanwhile put between them, and what is known
+ * afterwards. The last page carries the count; a smaller counter than before begins a new epoch.
+ */
+import type { Cursor, Finding, PunchPage, PunchRecord } from '../driver.js';
+import { COMMAND, EVENT_ATTENDANCE } from './codes.js';
+import { NO_DATA } from './codec.js';
+import { createUserTable, makePunch } from './punches.js';
+import { noteMemory, readLog, readSizes, readUsers, type LogContext, type LogRead } from './reading.js';
+import { decodeEvent, type Attendance } from './records.js';
+import { GatewayError } from '../../core/errors.js';
+
+/** What is known of the log between two reads. */
+export interface Standing {
+  /** The terminal's own counter as last told. */
+  counter: number;
+  /** Records that the last read gave, or that a comparison has accounted for since. */
+  held: number;
+  /** Different live punches since then. */
+  readonly seen: Set<string>;
+  epoch: number;
+  /** Live records with a short id, waiting for the user table. */
+  doubtful: Attendance[];
+}
+
+const cursorOf = (standing: Standing): Cursor => ({ count: standing.counter, epoch: standing.epoch });
+const keyOf = (punch: PunchRecord): string => `${punch.deviceUserId} ${punch.wallTime}`;
+export const livePage = (punches: readonly PunchRecord[]): PunchPage => ({
+  punches,
+  cursor: null,
+  drained: false,
+  count: null,
+});
+
+/** Yields the whole log. Sets `standing` to what the log holds now. */
+export async function* fullRead(context: LogContext, standing: Standing): AsyncGenerator<PunchPage, void, undefined> {
+  const sizes = await readSizes(context);
+  noteMemory(sizes, context.note);
+  beginEpoch(standing, sizes.records, context.note);
+  standing.seen.clear();
+  await keypad(context, COMMAND.DISABLE);
+  // One page is held back, so that the last one can carry the count; two are remembered, to know events again.
+  let heldBack: readonly PunchRecord[] = [];
+  let before: readonly PunchRecord[] = [];
+  let read: LogRead | null = null;
+  try {
+    const log = readLog(context, sizes);
+    while (!read) {
+      const step = await log.next();
+      if (step.done) read = step.value;
+      else {
+        if (heldBack.length > 0) yield { punches: heldBack, cursor: null, drained: false, count: null };
+        before = heldBack;
+        heldBack = step.value;
+      }
+      const live = livePunches(context, standing);
+      if (live.length > 0) yield livePage(live);
+    }
+  } finally {
+    if (!context.signal.aborted) await keypad(context, COMMAND.ENABLE);
+  }
+  const live = await settledPunches(context, standing);
+  if (live.length > 0) yield livePage(live);
+  for (const punch of [...before, ...heldBack]) standing.seen.delete(keyOf(punch));
+  account(standing, sizes.records, read, context.note);
+  yield { punches: heldBack, cursor: cursorOf(standing), drained: true, count: read };
+}
+
+function account(standing: Standing, counter: number | null, read: LogRead, note: (finding: Finding) => void): void {
+  standing.counter = counter ?? read.decoded;
+  standing.held = read.decoded;
+  if (read.decoded >= read.announced) return;
+  note({
+    code: 'count-mismatch',
+    text: `the terminal announced ${read.announced} records and ${read.decoded} were read`,
+    data: { announced: read.announced, decoded: read.decoded },
+  });
+}
+
+async function keypad(context: LogContext, command: number): Promise<void> {
+  const { conversation, options } = context;
+  if (options.disableWhileReading) await conversation.request(command, NO_DATA, { timeoutMs: options.answerTimeoutMs });
+}
+
+/** Fewer records than before: the log was cleared or its ring went round. Numbering begins anew. */
+function beginEpoch(standing: Standing, records: number | null, note: (finding: Finding) => void): void {
+  if (records === null || records >= standing.counter) return;
+  standing.epoch += 1;
+  note({
+    code: 'epoch-changed',
+    text: `the log has ${records} records and had ${standing.counter}`,
+    data: { before: standing.counter, after: records, epoch: standing.epoch },
+  });
+}
+
+/**
+ * Punches of the live events that have arrived. Events with a short id wait in `standing.doubtful` for the user table;
+ * what cannot be read without doubt is left to the next full read, which the counter will ask for.
+ */
+export function livePunches(context: LogContext, standing: Standing): readonly PunchRecord[] {
+  const { conversation, options, note } = context;
+  const punches: PunchRecord[] = [];
+  for (const event of conversation.takeEvents()) {
+    if ((event.session & EVENT_ATTENDANCE) === 0 || !conversation.trusts(event)) continue;
+    const records = decodeEvent(event.data, options.encoding);
+    if (!records)
+      note({ code: 'unknown-layout', text: `an attendance event of ${event.data.length} bytes cannot be read` });
+    for (const record of records ?? []) {
+      if (record.shortId === null) punches.push(...punchOf(context, standing, record));
+      else standing.doubtful.push(record);
+    }
+  }
+  return punches;
+}
+
+/** Like `livePunches`, and reads the user table for the doubtful ones. Only between reads: it would end a prepared set. */
+export async function settledPunches(context: LogContext, standing: Standing): Promise<readonly PunchRecord[]> {
+  const punches = [...livePunches(context, standing)];
+  const { doubtful } = standing;
+  standing.doubtful = [];
+  const unknown = (record: Attendance): boolean =>
+    !context.users?.hasId(String(record.shortId)) && context.users?.idOf(record.shortId ?? 0) === undefined;
+  if (doubtful.some(unknown)) {
+    try {
+      await readUsers(context, await readSizes(context));
+    } catch (error) {
+      // A terminal that does not give its users: the short id is then what the person types.
+      if (!(error instanceof GatewayError) || error.code !== 'bad-reply') throw error;
+      context.users = createUserTable([]);
+    }
+  }
+  return [...punches, ...doubtful.flatMap((record) => punchOf(context, standing, record))];
+}
+
+function punchOf(context: LogContext, standing: Standing, record: Attendance): readonly PunchRecord[] {
+  const { users, options } = context;
+  const made = makePunch(record, { users, directionMap: options.directionMap, source: 'realtime' });
+  // An event that was not acknowledged in time is repeated.
+  if (!made || standing.seen.has(keyOf(made.punch))) return [];
+  standing.seen.add(keyOf(made.punch));
+  return [made.punch];
+}

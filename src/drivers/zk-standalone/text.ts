@@ -1,0 +1,34 @@
+/**
+ * Text in fixed fields. It ends at the first NUL (what follows may be rubbish, and a field may end in half a character),
+ * and is UTF-8 where that is valid, else GBK, as Chinese terminals send names; the option `encoding` decides otherwise.
+ */
+import iconv from 'iconv-lite';
+
+export type TextEncoding = 'auto' | 'gbk' | 'utf-8';
+
+export function decodeText(field: Uint8Array, encoding: TextEncoding): string {
+  const end = field.indexOf(0);
+  const length = end < 0 ? field.length : end;
+  let text = '';
+  for (let at = 0; at < length; at += 1) {
+    const byte = field[at] ?? 0;
+    if (byte > 0x7f) return decodeWide(field.subarray(0, length), encoding);
+    text += String.fromCharCode(byte);
+  }
+  return text;
+}
+
+function decodeWide(bytes: Uint8Array, encoding: TextEncoding): string {
+  if (encoding !== 'gbk') {
+    try {
+      return new TextDecoder('utf-8', { fatal: encoding === 'auto' }).decode(bytes);
+    } catch {
+      // Not valid UTF-8: GBK, below.
+    }
+  }
+  return iconv.decode(Buffer.from(bytes), 'gbk');
+}
+
+export function encodeText(text: string, encoding: 'gbk' | 'utf-8'): Uint8Array {
+  return Uint8Array.from(encoding === 'gbk' ? iconv.encode(text, 'gbk') : Buffer.from(text, 'utf8'));
+}

@@ -1,0 +1,29 @@
+/** The contract of drivers, kept by zk-standalone in every layout and habit that terminals of this protocol have. */
+import { fileURLToPath } from 'node:url';
+import { zkStandalone } from '../../src/drivers/zk-standalone/driver.js';
+import { driverContract } from './contract.js';
+import { loadCaptures } from './rig.js';
+import { zkRoundTrips } from './zk-standalone-arbitraries.js';
+
+driverContract({
+  driver: zkStandalone,
+  variants: [
+    { name: 'with records of 40 bytes in chunks', simulatorOptions: { smallAnswerBytes: 0, packetBytes: 100 } },
+    { name: 'with a small answer' },
+    { name: 'with records of 16 bytes', simulatorOptions: { recordBytes: 16, smallAnswerBytes: 0 } },
+    { name: 'with records of 8 bytes', simulatorOptions: { recordBytes: 8, smallAnswerBytes: 0 } },
+    { name: 'with records of 8 bytes in small answers', simulatorOptions: { recordBytes: 8, userBytes: 28 } },
+    { name: 'of old firmware (direct read)', simulatorOptions: { directOnly: true, smallAnswerBytes: 0 } },
+    { name: 'with a comm key', simulatorOptions: { commKey: 8421 }, options: { commKey: 8421 } },
+    { name: 'that wants function 1', simulatorOptions: { attendanceFunction: 1 } },
+    { name: 'with GET_FREE_SIZES of 92 bytes', simulatorOptions: { sizesBytes: 92 } },
+    { name: 'that keeps its session id in DATA', simulatorOptions: { dataSession: 'session', smallAnswerBytes: 0 } },
+    {
+      name: 'with an odd answer to CONNECT and none to EXIT',
+      simulatorOptions: { connectReplyId: 7, connectExtraByte: true, exitAck: false },
+    },
+  ],
+  samples: loadCaptures(fileURLToPath(new URL('../captures/zk-standalone', import.meta.url))),
+  roundTrips: zkRoundTrips,
+  eventFault: { 'interleave-event': '3' },
+});
