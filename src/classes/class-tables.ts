@@ -100,7 +100,8 @@ export function loadClasses(store: Store): readonly ClassRecord[] {
     ...(JSON.parse(row.body) as Head),
     classNo: row.class_no,
     regionalClassNo: row.regional_class_no,
-    policy: parsePolicy(JSON.parse(row.policy_body), row.class_no),
+    // A later program may know more keys and fill them in; the hash stays that of what the class was activated with (R42).
+    policy: { ...parsePolicy(JSON.parse(row.policy_body), row.class_no), sha256: row.policy },
     days: JSON.parse(row.timetable_body) as readonly ClassDay[],
     members: traineeRows(store, row.class_no, row.roster_version).map(memberOf),
     teacherDeviceIds: teacherRows(store, row.class_no, row.roster_version).map((one) => one.device_user_id),

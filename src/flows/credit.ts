@@ -7,7 +7,7 @@
  * written to wait for that: on waking it looks which days are due. After the first final result every later one is final
  * too, with the version it supersedes and the cause.
  */
-import type { Clock, Instant, LocalDate } from '../core/time.js';
+import { instant, type Clock, type Instant, type LocalDate } from '../core/time.js';
 import type { Doorbell, Unit } from '../core/unit.js';
 import type { Classes, DayClosing } from '../classes/classes.js';
 import type { ClassRecord } from '../classes/class-tables.js';
@@ -44,6 +44,8 @@ interface Day {
 const DAYS_PER_TRANSACTION = 50;
 /** How often the unit looks whether a day has closed or an awaited terminal has reported. Reads memory only. */
 const LOOK_EVERY_MS = 60_000;
+/** A wall clock that is not trusted and differs from the monotonic one by more has jumped. */
+const JUMP_MS = 3_600_000;
 
 const idOf = (day: Omit<Day, 'cause'>): string => `${day.classNo}/${day.traineeNo}/${day.date}`;
 
@@ -54,8 +56,19 @@ export function createCreditUnit(parts: CreditParts): CreditUnit {
   /** Class days where everybody has a final result. An import makes new records, and so forgets them. */
   const settled = new WeakMap<ClassRecord, Set<LocalDate>>();
 
+  let anchor = { wall: clock.now(), ticks: clock.ticks() };
+
+  /** The wall clock, unless it jumped and nobody vouches for it: a step of a year must not make a year of people absent. */
+  const businessNow = (): Instant => {
+    const [wall, ticks] = [clock.now(), clock.ticks()];
+    const projected = instant(anchor.wall + ticks - anchor.ticks);
+    if (!clock.trusted() && Math.abs(wall - projected) > JUMP_MS) return projected;
+    anchor = { wall, ticks };
+    return wall;
+  };
+
   const isOver = (closing: DayClosing): boolean => {
-    const now = clock.now();
+    const now = businessNow();
     if (now < closing.closesAt) return false;
     const { windowsClosedAt } = closing;
     if (now >= closing.closesAtLatest || windowsClosedAt === null) return true;
@@ -72,7 +85,7 @@ export function createCreditUnit(parts: CreditParts): CreditUnit {
     if (!hasResult(asked.question, credit)) return last === null ? null : withdrawal(last, day.cause);
     // A punch touches also the date of its receipt; a running day that no punch belongs to has nothing to say yet.
     const isSilent = credit.ignored.length === 0 && usedPunches(credit).length === 0;
-    if (last === null && isSilent && clock.now() < closing.closesAt) return null;
+    if (last === null && isSilent && businessNow() < closing.closesAt) return null;
     const version = versionAfter(last);
     const state = version > 1 || isOver(closing) ? 'final' : 'provisional';
     if (last?.state === state && outcomeOf(last.result) === outcomeOf(jsonOf(credit))) return null;
@@ -138,7 +151,7 @@ export function createCreditUnit(parts: CreditParts): CreditUnit {
       settled.set(record, done);
       for (const { date } of record.days) {
         const closing = done.has(date) ? null : classes.closing(record.classNo, date);
-        if (closing === null || clock.now() < closing.closesAt) continue;
+        if (closing === null || businessNow() < closing.closesAt) continue;
         const known = new Set(store.creditsOf(record.classNo, date).map((credit) => credit.traineeNo));
         const missing = classes.enrolledOn(record.classNo, date).filter((traineeNo) => !known.has(traineeNo));
         done.add(date);

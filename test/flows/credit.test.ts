@@ -227,6 +227,20 @@ describe('finality', () => {
     expect(settle(r.unit)).toBe(0);
   });
 
+  test('a jump of a clock that nobody vouches for closes no day, until somebody does', () => {
+    const r = rig();
+    one(r);
+    take(r, ...monday());
+    settle(r.unit);
+    r.clock.setTrusted(false);
+    r.clock.jump(365 * 86_400_000);
+    settle(r.unit);
+    expect(revisions(r).map((fact) => fact.state)).toEqual(['provisional']);
+    r.clock.setTrusted(true);
+    settle(r.unit);
+    expect(revisions(r).filter((fact) => fact.state === 'final')).toHaveLength(5);
+  });
+
   test('an import after the close gives new people their absent days', () => {
     const r = rig();
     one(r);
