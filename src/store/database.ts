@@ -7,8 +7,12 @@ import { closeSync, openSync } from 'node:fs';
 import BetterSqlite3 from 'better-sqlite3';
 import { fail, systemCode } from '../core/errors.js';
 import type { Layout } from './layout.js';
-import { SqliteStore, type Opener, type StoreOptions } from './sqlite-store.js';
+import type { Opener, StoreOptions } from './options.js';
+import { SqliteStore } from './sqlite-store.js';
 import type { Db, Store } from './store.js';
+
+/** What other rooms say when they open a store. */
+export type { StoreHooks, StoreOptions } from './options.js';
 
 const SQLITE_LEAST = [3, 51, 3] as const;
 const BUSY_MS = 5000;
@@ -36,6 +40,11 @@ export function openReadOnly(path: string): Db {
     db.close();
     throw error;
   }
+}
+
+/** An empty database in memory, to compare a schema with. */
+export function openScratch(): Db {
+  return new BetterSqlite3(':memory:');
 }
 
 function openWriter(layout: Layout): Db {

@@ -14,8 +14,9 @@ import { createChainWalk, type ChainMark } from './chain.js';
 import { asStoreError, createDiskHealth, type DiskHealth } from './disk-health.js';
 import { createJournal, type Journal } from './journal.js';
 import { inspect, layoutOf, prepareDirectories, sizeOf, type Layout } from './layout.js';
+import type { Opener, StoreOptions } from './options.js';
 import { createOutbox, type Outbox } from './outbox.js';
-import { loadMigrations, migrate, type Migration } from './schema.js';
+import { loadMigrations, migrate } from './schema.js';
 import { bootId, CHAIN_SLICE, checkStart, compareWithWitness, saveMark } from './start.js';
 import type { Db, DiskState, Store, Tx, Vault } from './store.js';
 import { openVault } from './vault.js';
@@ -28,35 +29,6 @@ const CHECKPOINT_WAL_BYTES = 4 * 1024 * 1024;
 const TRUNCATE_WAL_BYTES = 64 * 1024 * 1024;
 const VACUUM_PAGES = 200;
 const NOBODY: Witness = { turn: 0, n: 0, hash: '', punches: 0, startN: 0 };
-
-export interface StoreHooks {
-  /** Called with the number of the transaction since the start; a throw rolls back, as a crash before the commit would. */
-  readonly beforeCommit?: (count: number) => void;
-  /** A throw here is a crash after the commit: the work is kept. */
-  readonly afterCommit?: (count: number) => void;
-}
-
-export interface StoreOptions {
-  readonly dir: string;
-  readonly clock: Clock;
-  /** Version of the program, for the start event. */
-  readonly software: string;
-  readonly log?: Log;
-  readonly hooks?: StoreHooks;
-  /** Opens although start-up found damage, because a person said so; the reason and the finding become part of the start event. */
-  readonly accept?: { readonly reason: string };
-  /** Other migrations than those of the program; for tests. */
-  readonly migrations?: readonly Migration[];
-  /** `$CREDENTIALS_DIRECTORY`; taken from the environment when left out. */
-  readonly credentialsDir?: string;
-}
-
-/** How database.ts opens SQLite. */
-export interface Opener {
-  writer(layout: Layout): Db;
-  readOnly(path: string): Db;
-  lock(layout: Layout): Disposable;
-}
 
 /** Everything that belongs to one connection. */
 interface Parts {
