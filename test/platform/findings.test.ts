@@ -265,7 +265,7 @@ describe('what cannot be trusted or received', () => {
     }
     const total = Object.values(b.receiver.counts()).reduce((sum, count) => sum + count, 0);
     expect(total).toBe(texts.length * 3 + 6);
-    expect(b.receiver.counts()['ignored']).toBe(6);
+    expect(b.receiver.counts().ignored).toBe(6);
     expect(b.ledger.counts(GW).batches).toBe(0);
   });
 
