@@ -128,8 +128,8 @@ test('every value has a description in Chinese and English', () => {
   const missing: string[] = [];
   const walk = (schema: unknown, path: string): void => {
     if (schema instanceof z.ZodObject) {
-      for (const [key, inner] of Object.entries(schema.shape as Record<string, z.ZodType>)) {
-        const meta = inner.meta();
+      for (const [key, inner] of Object.entries(schema.shape)) {
+        const meta = (inner as z.ZodType).meta();
         if (!/[\u4e00-\u9fff]/.test(String(meta?.zh)) || !/[A-Za-z]/.test(meta?.description ?? ''))
           missing.push(`${path}${key}`);
         walk(inner, `${path}${key}.`);
