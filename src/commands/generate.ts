@@ -5,42 +5,82 @@
  */
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
 import { ERRORS, fail, type ErrorKind } from '../core/errors.js';
+import { isSecretKey } from '../core/faults.js';
 import { writtenSchema, type SchemaNode } from '../core/schema-words.js';
 import { definitionSchema } from '../drivers/definition.js';
+import type { Driver } from '../drivers/driver.js';
 import { settingsSchema } from '../settings/schema.js';
 
 const BEGIN = '<!-- generated: keys (npm run generate) -->';
 const END = '<!-- end of generated part -->';
 
+export interface GenerateOptions {
+  readonly drivers: readonly Driver[];
+  readonly out: (line: string) => void;
+  /** The checkout; else the one this program belongs to. */
+  readonly root?: string;
+  /** Only name what is stale, and end 1 when something is. */
+  readonly check?: boolean;
+}
+
 /** Every generated file by its path below `root`, as it should read now. */
-export function generate(root: string): Map<string, string> {
+export function generate(root: string, drivers: readonly Driver[]): Map<string, string> {
   return new Map([
     ['config/README.md', withTable(root, 'config/README.md', keyTable(writtenSchema(settingsSchema)))],
     ['config/gateway.schema.json', jsonSchema(settingsSchema, 'Rollcall settings / 考勤网关配置')],
-    ['devices/README.md', withTable(root, 'devices/README.md', keyTable(writtenSchema(definitionSchema)))],
+    [
+      'devices/README.md',
+      withTable(root, 'devices/README.md', `${keyTable(writtenSchema(definitionSchema))}\n${driverTables(drivers)}`),
+    ],
     ['devices/device.schema.json', jsonSchema(definitionSchema, 'Rollcall terminal definition / 考勤机型号定义')],
     ['docs/errors.md', errorDocument()],
   ]);
 }
 
-/** Writes what changed, or with `check` only names it. Ends 1 when `check` finds a stale file. */
-export async function runGenerate(
-  root: string,
-  options: { readonly check: boolean; readonly out: (line: string) => void },
-): Promise<number> {
+/** Writes what changed and names it. */
+export async function runGenerate(options: GenerateOptions): Promise<number> {
+  const root = options.root ?? fileURLToPath(new URL('../../', import.meta.url));
   let stale = 0;
-  for (const [path, text] of generate(root)) {
+  for (const [path, text] of generate(root, options.drivers)) {
     const file = join(root, path);
     if (existsSync(file) && readFileSync(file, 'utf8') === text) continue;
     stale += 1;
     options.out(path);
-    if (options.check) continue;
+    if (options.check === true) continue;
     mkdirSync(dirname(file), { recursive: true });
     writeFileSync(file, text);
   }
-  return options.check && stale > 0 ? 1 : 0;
+  return options.check === true && stale > 0 ? 1 : 0;
+}
+
+/** What a quirk, or a terminal's `options`, may say for each driver; secrets under the name that names their file. */
+function driverTables(drivers: readonly Driver[]): string {
+  return drivers
+    .map((driver) => {
+      const { properties = {}, required = [] } = writtenSchema(driver.options);
+      const rows = Object.entries(properties).map(([name, node]) => {
+        const cells = [
+          `\`${isSecretKey(name) ? `${name}File` : name}\``,
+          typeWords(node),
+          defaultWords(node, node.default === undefined && required.includes(name)),
+        ];
+        return `| ${cells.map(cell).join(' | ')} |`;
+      });
+      const head = ['| 选项 Option | 类型 Type | 缺省 Default |', '|---|---|---|'];
+      return [
+        `## 驱动 Driver \`${driver.name}\``,
+        '',
+        `能力 Capabilities: ${[...driver.capabilities].join(', ')}`,
+        '',
+        ...head,
+        ...rows,
+        '',
+      ].join('\n');
+    })
+    .join('\n');
 }
 
 function jsonSchema(schema: z.ZodType, title: string): string {

@@ -49,13 +49,15 @@ export interface UpstreamSettings {
     readonly version: '5' | 'auto';
     readonly username: string;
     readonly keepAliveSeconds: number;
-    /** Contents of the files; null where none is named. */
-    readonly password: string | null;
-    readonly ca: string | null;
-    readonly cert: string | null;
-    readonly key: string | null;
+    /** Absolute paths, found readable; they are read at each connection, so that a renewed certificate is taken up. */
+    readonly passwordFile: string | undefined;
+    readonly caFile: string | undefined;
+    readonly certFile: string | undefined;
+    readonly keyFile: string | undefined;
   };
-  /** Contents of the key files. */
+  readonly platformKeysFile: string;
+  readonly platformRootKeyFile: string | undefined;
+  /** Contents of these two files. */
   readonly platformKeys: string;
   readonly platformRootKey: string | null;
   readonly fieldSet: { readonly name: boolean; readonly documentNumber: 'none' | 'digest'; readonly photo: 'none' };
@@ -200,21 +202,26 @@ function asOption(text: string, type: string | undefined): string | number {
   return (type === 'number' || type === 'integer') && /^\d+$/.test(text) ? Number(text) : text;
 }
 
+interface Checked {
+  readonly file: string | undefined;
+  readonly text: string | null;
+}
+
 export function makeUpstream(entry: UpstreamEntry, path: Path, context: EntryContext): Made<UpstreamSettings> {
   const faults: FileFault[] = [];
-  const read = (named: string | undefined, steps: readonly string[], open: boolean): string | null => {
-    if (named === undefined) return null;
+  const check = (named: string | undefined, steps: readonly string[], open: boolean): Checked => {
+    if (named === undefined) return { file: undefined, text: null };
     const at = [...path, ...steps];
     const result = context.secrets.read(named, placeOf(context.root, at), at.join('.'), open);
     faults.push(...result.faults);
-    return result.text;
+    return { file: context.secrets.locate(named) ?? undefined, text: result.text };
   };
-  const password = read(entry.mqtt.passwordFile, ['mqtt', 'passwordFile'], false);
-  const ca = read(entry.mqtt.caFile, ['mqtt', 'caFile'], true);
-  const cert = read(entry.mqtt.certFile, ['mqtt', 'certFile'], true);
-  const key = read(entry.mqtt.keyFile, ['mqtt', 'keyFile'], false);
-  const platformKeys = read(entry.platformKeysFile, ['platformKeysFile'], true);
-  const platformRootKey = read(entry.platformRootKeyFile, ['platformRootKeyFile'], true);
+  const password = check(entry.mqtt.passwordFile, ['mqtt', 'passwordFile'], false);
+  const ca = check(entry.mqtt.caFile, ['mqtt', 'caFile'], true);
+  const cert = check(entry.mqtt.certFile, ['mqtt', 'certFile'], true);
+  const key = check(entry.mqtt.keyFile, ['mqtt', 'keyFile'], false);
+  const keys = check(entry.platformKeysFile, ['platformKeysFile'], true);
+  const rootKey = check(entry.platformRootKeyFile, ['platformRootKeyFile'], true);
   for (const [one, other] of [
     ['certFile', 'keyFile'],
     ['keyFile', 'certFile'],
@@ -232,7 +239,7 @@ export function makeUpstream(entry: UpstreamEntry, path: Path, context: EntryCon
       }),
     );
   }
-  if (platformKeys === null || faults.some(isFault)) return { value: null, faults };
+  if (keys.file === undefined || keys.text === null || faults.some(isFault)) return { value: null, faults };
   return {
     value: {
       id: entry.id,
@@ -245,13 +252,15 @@ export function makeUpstream(entry: UpstreamEntry, path: Path, context: EntryCon
         version: entry.mqtt.version,
         username: entry.mqtt.username ?? entry.gw,
         keepAliveSeconds: entry.mqtt.keepAliveSeconds,
-        password,
-        ca,
-        cert,
-        key,
+        passwordFile: password.file,
+        caFile: ca.file,
+        certFile: cert.file,
+        keyFile: key.file,
       },
-      platformKeys,
-      platformRootKey,
+      platformKeysFile: keys.file,
+      platformRootKeyFile: rootKey.file,
+      platformKeys: keys.text,
+      platformRootKey: rootKey.text,
       fieldSet: entry.fieldSet,
       spreadSeconds: entry.spreadSeconds,
       lingerSeconds: entry.lingerSeconds,

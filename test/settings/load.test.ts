@@ -303,3 +303,18 @@ describe('secrets', () => {
     expect(own.faults).toEqual([]);
   });
 });
+
+test('files of an upstream are given as absolute paths, and a certificate needs its key', () => {
+  const place = createPlace(
+    GOOD.replace('platformKeysFile', 'mqtt: { caFile: ca.pem, certFile: gw.pem }\n    platformKeysFile'),
+  );
+  place.write('ca.pem', 'ca', 0o644);
+  place.write('gw.pem', 'cert', 0o644);
+  expect(brief(place.load())).toEqual([[18, 'upstreams.city.mqtt.keyFile', 'key-missing', 'upstream:city']]);
+  const whole = createPlace(GOOD.replace('platformKeysFile', 'mqtt: { caFile: keys.json }\n    platformKeysFile'));
+  expect(whole.load().settings?.upstreams[0]).toMatchObject({
+    mqtt: { caFile: join(whole.dir, 'keys.json'), certFile: undefined },
+    platformKeysFile: join(whole.dir, 'keys.json'),
+    platformKeys: '{"keys":[]}',
+  });
+});
