@@ -27,8 +27,21 @@ export function decodeTime(value: number): WallTime {
   );
 }
 
-const parts = (wall: WallTime): [number, number, number, number, number, number] =>
-  wall.split(/[- :]/).map(Number) as [number, number, number, number, number, number];
+/** The number in `length` digits at `at`. By character codes: this runs for every record of a hundred thousand. */
+function digits(text: string, at: number, length: number): number {
+  let value = 0;
+  for (let index = at; index < at + length; index += 1) value = value * 10 + text.charCodeAt(index) - 48;
+  return value;
+}
+
+const parts = (wall: WallTime): [number, number, number, number, number, number] => [
+  digits(wall, 0, 4),
+  digits(wall, 5, 2),
+  digits(wall, 8, 2),
+  digits(wall, 11, 2),
+  digits(wall, 14, 2),
+  digits(wall, 17, 2),
+];
 
 /** Years 2000 to 2133 fit; others throw `out-of-range`. */
 export function encodeTime(wall: WallTime): number {

@@ -7,14 +7,7 @@ import type { Duplex } from 'node:stream';
 import { hexWindow, Reader, Writer } from '../../core/bytes.js';
 import { fail, GatewayError } from '../../core/errors.js';
 import type { WallTime } from '../../core/time.js';
-import type {
-  Cursor,
-  PageOptions,
-  PunchPage,
-  TerminalIdentity,
-  TerminalSession,
-  Wire,
-} from '../driver.js';
+import type { Cursor, PageOptions, PunchPage, TerminalIdentity, TerminalSession, Wire } from '../driver.js';
 import { COMMAND, commandName, isRefusal } from './codes.js';
 import { NO_DATA, scrambleCommKey } from './codec.js';
 import { createConversation, type Conversation } from './conversation.js';
