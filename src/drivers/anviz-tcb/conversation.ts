@@ -1,0 +1,241 @@
+/**
+ * Requests and answers on one line: one at a time, matched by command and address, asked again when nothing answers.
+ * It knows what else may come in between: the echo of an RS-485 adapter, a live record, a heartbeat, an answer that is
+ * late, a neighbour on the bus. Promises that an answer which came before its request was sent is never taken for it.
+ *
+ *   quiet line, gap ── request ──> echo? live record? neighbour? late answer? ── answer of this command and address
+ */
+import type { Duplex } from 'node:stream';
+import { fail, GatewayError } from '../../core/errors.js';
+import { hex } from '../../core/bytes.js';
+import type { Wire } from '../driver.js';
+import { createExchange } from '../exchange.js';
+import {
+  authRequest,
+  COMMAND,
+  commandName,
+  decodeRecord,
+  encodeAnswer,
+  encodeRequest,
+  frameRule,
+  parseFrame,
+  retText,
+} from './codec.js';
+import { RECORD_BYTES, type AnvizRecord, type Command, type Frame } from './codec.js';
+import type { AnvizOptions } from './options.js';
+
+export interface Answer {
+  readonly ret: number;
+  readonly data: Uint8Array;
+}
+
+export interface LiveRecord {
+  readonly record: AnvizRecord;
+  /** Monotonic time of its arrival. */
+  readonly ticks: number;
+}
+
+export interface AskOptions {
+  readonly timeoutMs?: number;
+  readonly retries?: number;
+}
+
+export interface Conversation {
+  /** The answer, whatever its return code. Throws `link-silent`, `link-closed`, `wrong-protocol`, `bus-address-needed`. */
+  ask(command: Command, data?: Uint8Array, options?: AskOptions): Promise<Answer>;
+  /** The data of a successful answer; throws `bad-reply` for another return code, `auth-refused` where a password is missing. */
+  request(command: Command, data?: Uint8Array, options?: AskOptions): Promise<Uint8Array>;
+  /** The data, or null when the terminal refuses the command or does not know it. */
+  tryRequest(command: Command, data?: Uint8Array): Promise<Uint8Array | null>;
+  authenticate(): Promise<void>;
+  /** Listens for what comes by itself, at most `ms`; returns early when a live record is there. */
+  listen(ms: number): Promise<void>;
+  /** Takes the live records that have arrived. */
+  takeLive(): readonly LiveRecord[];
+  dispose(): void;
+}
+
+const FOREIGN_BYTES = 16;
+const LIVE_MAX = 10_000;
+/** A chattering line is not waited for longer; the request then has to get through as it can. */
+const QUIET_MAX_MS = 1_000;
+
+export function createConversation(link: Duplex, options: AnvizOptions, wire: Wire, signal: AbortSignal): Conversation {
+  const { clock } = wire;
+  const exchange = createExchange(link, frameRule, { idleFlushMs: options.silenceMs }, wire, signal);
+  const live: LiveRecord[] = [];
+  let turn: Promise<unknown> = Promise.resolve();
+  let sent: Uint8Array = new Uint8Array(0);
+  let exchangeEndedAt = -Infinity;
+  let peer: number | null = options.address === 0 ? null : options.address;
+  let heartbeatFrom: number | null = null;
+  let reauthenticated = false;
+
+  /** Requests of concurrent callers take turns. */
+  const exclusive = async <T>(work: () => Promise<T>): Promise<T> => {
+    const mine = turn.then(work, work);
+    turn = mine.catch(() => undefined);
+    return mine;
+  };
+
+  const isOurs = (address: number): boolean => {
+    if (options.address !== 0) return address === options.address;
+    // Addressed at everybody, only one may answer; two would take turns in spoiling our reading.
+    if (peer !== null && address !== peer) throw fail('bus-address-needed', { first: peer, second: address });
+    peer = address;
+    return true;
+  };
+
+  /** Takes care of what answers nothing; returns the frame if it may be an answer. */
+  const sift = (bytes: Uint8Array): Extract<Frame, { kind: 'answer' }> | null => {
+    if (bytes.length === sent.length && hex(bytes) === hex(sent)) return null;
+    const frame = parseFrame(bytes);
+    if (frame.kind === 'request') {
+      if (frame.command === COMMAND.heartbeat && (options.address === 0 || frame.address === options.address))
+        heartbeatFrom = frame.address;
+      return null;
+    }
+    if (!isOurs(frame.address)) return null;
+    if (frame.command !== COMMAND.realTime) return frame;
+    if (frame.data.length < RECORD_BYTES) {
+      wire.note({ code: 'unknown-layout', text: `A live record of ${frame.data.length} bytes` });
+    } else if (live.length < LIVE_MAX) {
+      // Beyond the bound nothing is lost: the terminal keeps the record as new.
+      live.push({ record: decodeRecord(frame.data), ticks: clock.ticks() });
+    }
+    return null;
+  };
+
+  const siftWaiting = (): void => {
+    for (let bytes = exchange.poll(); bytes !== null; bytes = exchange.poll()) sift(bytes);
+  };
+
+  /** Waits for the gap between exchanges and for a line on which nobody talks. */
+  const quiet = async (): Promise<void> => {
+    const began = clock.ticks();
+    for (;;) {
+      const now = clock.ticks();
+      const waitMs = Math.max(
+        exchangeEndedAt + options.gapMs - now,
+        options.idleMs === 0 ? 0 : exchange.lastBytesTicks + options.idleMs - now,
+      );
+      if (waitMs <= 0 || now - began >= QUIET_MAX_MS) return;
+      await clock.sleep(waitMs, signal);
+    }
+  };
+
+  const answerHeartbeat = async (): Promise<void> => {
+    if (heartbeatFrom === null) return;
+    const to = heartbeatFrom;
+    heartbeatFrom = null;
+    await quiet();
+    sent = encodeAnswer(to, COMMAND.heartbeat, 0);
+    await exchange.send(sent);
+    exchangeEndedAt = clock.ticks();
+  };
+
+  const awaitAnswer = async (command: Command, timeoutMs: number): Promise<Answer> => {
+    const began = clock.ticks();
+    for (;;) {
+      const leftMs = timeoutMs - (clock.ticks() - began);
+      const frame = sift(await exchange.receive(Math.max(1, leftMs), commandName(command)));
+      if (frame?.command === command) return { ret: frame.ret, data: frame.data };
+      if (leftMs <= 0) throw fail('link-silent', { ms: timeoutMs, waitingFor: commandName(command) });
+    }
+  };
+
+  /** Only foreign bytes ever came: a printer, a panel, another vendor's terminal. It is not to be asked again. */
+  const isForeign = (): boolean => exchange.framesSeen === 0 && exchange.firstBytes.length > 0;
+  const isForeignForSure = (): boolean =>
+    isForeign() && exchange.firstBytes.length >= FOREIGN_BYTES && !exchange.firstBytes.includes(0xa5);
+
+  const askOnce = async (command: Command, data: Uint8Array | undefined, timeoutMs: number): Promise<Answer> => {
+    await answerHeartbeat();
+    await quiet();
+    siftWaiting();
+    sent = encodeRequest(options.address, command, data);
+    await exchange.send(sent);
+    try {
+      return await awaitAnswer(command, timeoutMs);
+    } finally {
+      exchangeEndedAt = clock.ticks();
+    }
+  };
+
+  const askInTurn = async (command: Command, data: Uint8Array | undefined, how: AskOptions): Promise<Answer> => {
+    const retries = how.retries ?? options.retries;
+    for (let attempt = 0; ; attempt += 1) {
+      try {
+        const answer = await askOnce(command, data, how.timeoutMs ?? options.answerTimeoutMs);
+        // The terminal itself says that it was too slow: the same as silence.
+        if (answer.ret !== 0x08 || attempt >= retries) return answer;
+      } catch (error) {
+        if (!isSilence(error)) throw error;
+        if (isForeignForSure() || (attempt >= retries && isForeign()))
+          throw fail('wrong-protocol', { driver: 'anviz-tcb', window: hex(exchange.firstBytes) }, error);
+        if (attempt >= retries) throw error;
+      }
+    }
+  };
+
+  const login = async (): Promise<void> => {
+    const data = authRequest(options.authUser, options.authPassword ?? '');
+    const { ret } = await askInTurn(COMMAND.auth, data, {});
+    if (ret !== 0) throw fail('auth-refused', { reason: retText(ret) });
+  };
+
+  const ask: Conversation['ask'] = async (command, data, how = {}) =>
+    exclusive(async () => {
+      const answer = await askInTurn(command, data, how);
+      if (answer.ret !== 0x01 || options.authPassword === undefined || reauthenticated) return answer;
+      // An authentication lapses after five minutes without traffic. Once a session: a terminal that locks accounts counts tries.
+      reauthenticated = true;
+      await login();
+      return askInTurn(command, data, how);
+    });
+
+  const request: Conversation['request'] = async (command, data, how) => {
+    const { ret, data: told } = await ask(command, data, how);
+    if (ret === 0) return told;
+    throw fail('bad-reply', { request: commandName(command), reason: retText(ret), ret });
+  };
+
+  return {
+    ask,
+    request,
+    async tryRequest(command, data) {
+      try {
+        return await request(command, data);
+      } catch (error) {
+        if (error instanceof GatewayError && (error.code === 'bad-reply' || error.code === 'link-silent')) return null;
+        throw error;
+      }
+    },
+    async authenticate() {
+      if (options.authPassword !== undefined) await exclusive(login);
+    },
+    async listen(ms) {
+      await exclusive(async () => {
+        const began = clock.ticks();
+        while (live.length === 0) {
+          const leftMs = ms - (clock.ticks() - began);
+          if (leftMs <= 0) break;
+          try {
+            sift(await exchange.receive(leftMs, 'a live record'));
+          } catch (error) {
+            if (!isSilence(error)) throw error;
+          }
+          await answerHeartbeat();
+        }
+      });
+    },
+    takeLive() {
+      return live.splice(0);
+    },
+    dispose: () => exchange[Symbol.dispose](),
+  };
+}
+
+export function isSilence(error: unknown): boolean {
+  return error instanceof GatewayError && error.code === 'link-silent';
+}

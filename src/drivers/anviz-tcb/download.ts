@@ -1,0 +1,123 @@
+/**
+ * The paged transfer of records (0x40), made whole: a page that is lost or corrupt is asked for again with 0x10, up to
+ * three times, then everything from the start. A page that is byte for byte the one before is a late answer and not
+ * data. Counts by LEN, not by the count byte. Yields each record once, however often it had to be read.
+ */
+import { hex } from '../../core/bytes.js';
+import { fail, GatewayError } from '../../core/errors.js';
+import type { Wire } from '../driver.js';
+import { COMMAND, decodePage, pageRequest, retText, type AnvizRecord, type PageParameter } from './codec.js';
+import { isSilence, type Conversation } from './conversation.js';
+import type { AnvizOptions } from './options.js';
+
+export interface DownloadPart {
+  /** Records not yielded before in this download. */
+  readonly records: AnvizRecord[];
+  /** Records in the list so far, also those that were yielded before a restart. */
+  readonly decoded: number;
+  readonly last: boolean;
+}
+
+export interface Download {
+  /** Parameter 1: everything, 2: new ones. Goes on asking until the terminal has no more, also beyond `announced`. */
+  run(start: 1 | 2, announced: number): AsyncGenerator<DownloadPart, void>;
+}
+
+interface Page {
+  readonly records: readonly AnvizRecord[];
+  readonly data: Uint8Array;
+  /** The terminal answered with an error instead of a page. */
+  readonly refused: boolean;
+}
+
+const RESENDS = 3;
+const PASSES = 3;
+/** More pages than any terminal's memory holds: it sends in circles. */
+const PAGES_MAX = 100_000;
+
+const sameBytes = (a: Uint8Array, b: Uint8Array): boolean => Buffer.compare(a, b) === 0;
+
+export function createDownload(conversation: Conversation, options: AnvizOptions, wire: Wire): Download {
+  /** One page, or null when it came to nothing; `silent` tells whether anything came at all. */
+  const fetchOnce = async (parameter: PageParameter, tries: { silent: boolean }): Promise<Page | null> => {
+    try {
+      const answer = await conversation.ask(COMMAND.records, pageRequest(parameter, options.pageRecords), {
+        timeoutMs: options.pageTimeoutMs,
+        retries: 0,
+      });
+      tries.silent = false;
+      if (answer.ret === 0x0f) throw fail('bad-reply', { request: 'records', reason: retText(answer.ret) });
+      if (answer.ret !== 0) return { records: [], data: answer.data, refused: true };
+      const { records, countByte } = decodePage(answer.data);
+      if (countByte !== records.length) {
+        wire.note({
+          code: 'odd',
+          text: 'The count byte of a page and its length disagree; the length rules',
+          data: { countByte, records: records.length },
+        });
+      }
+      return { records, data: answer.data, refused: false };
+    } catch (error) {
+      if (!(error instanceof GatewayError) || (error.code !== 'bad-reply' && !isSilence(error))) throw error;
+      if (error.code === 'bad-reply') tries.silent = false;
+      return null;
+    }
+  };
+
+  /** The page after `before`; null when it cannot be had and the transfer must begin again. */
+  const fetchPage = async (parameter: PageParameter, before: Page | null): Promise<Page | null> => {
+    const tries = { silent: true };
+    let ask = parameter;
+    let repeated = 0;
+    for (let attempt = 0; attempt <= RESENDS; attempt += 1) {
+      const page = await fetchOnce(ask, tries);
+      if (page === null) {
+        // Lost or corrupt. A start is simply made again; of a next page we cannot know whether the terminal has turned to it.
+        ask = parameter === 0 ? 0x10 : parameter;
+        wire.note({ code: 'resent-page', text: 'A page of records was lost or corrupt and is asked for again' });
+      } else if (before && page.records.length > 0 && sameBytes(page.data, before.data)) {
+        // Either the terminal did not turn the page, or this is the late answer to the request before.
+        repeated += 1;
+        if (repeated > 2) return page;
+        ask = ask === 0x10 ? 0 : 0x10;
+      } else return page;
+    }
+    if (tries.silent) throw fail('link-silent', { ms: options.pageTimeoutMs * (RESENDS + 1), waitingFor: 'records' });
+    return null;
+  };
+
+  return {
+    async *run(start, announced) {
+      const yielded: string[] = [];
+      for (let pass = 0; pass < PASSES; pass += 1) {
+        let decoded = 0;
+        let before: Page | null = null;
+        let ended = false;
+        for (let number = 0; number < PAGES_MAX && !ended; number += 1) {
+          const page: Page | null = await fetchPage(number === 0 ? start : 0, before);
+          if (page === null) break;
+          // Some firmware has no empty page and refuses; but one that has just restarted refuses to go on as well.
+          if (page.refused && decoded < announced && pass + 1 < PASSES) break;
+          const overRun = before !== null && before.records.length < options.pageRecords;
+          const isRepeat = overRun && before !== null && sameBytes(page.data, before.data);
+          const fresh: AnvizRecord[] = [];
+          for (const record of isRepeat ? [] : page.records) {
+            const key = hex(record.raw);
+            if (yielded[decoded] !== key) fresh.push(record);
+            yielded[decoded] = key;
+            decoded += 1;
+          }
+          // A short page is the end, unless records are missing: some firmware sends fewer in a page than was asked.
+          ended =
+            page.records.length === 0 ||
+            isRepeat ||
+            (page.records.length < options.pageRecords && decoded >= announced);
+          yield { records: fresh, decoded, last: ended };
+          before = page;
+        }
+        if (ended) return;
+      }
+      throw fail('bad-reply', { request: 'records', reason: `no complete transfer in ${PASSES} tries` });
+    },
+  };
+}

@@ -1,0 +1,37 @@
+/**
+ * The driver for Anviz TC_B (安威士): fingerprint and face terminals on RS-232, RS-485 or TCP port 5010. See README.md
+ * for the frame, the source of every claim and what is unproven.
+ */
+import type { Driver } from '../driver.js';
+import { createConversation } from './conversation.js';
+import { createDecoder } from './decoder.js';
+import { anvizOptions, anvizSimulatorOptions, type AnvizOptions } from './options.js';
+import { createSession, type AnvizSession } from './session.js';
+import { simulateAnviz, type AnvizTerminal } from './simulator.js';
+
+export interface AnvizDriver extends Driver<AnvizOptions> {
+  open(...args: Parameters<Driver<AnvizOptions>['open']>): Promise<AnvizSession>;
+  simulate(...args: Parameters<Driver<AnvizOptions>['simulate']>): AnvizTerminal;
+}
+
+export const anvizTcb: AnvizDriver = {
+  name: 'anviz-tcb',
+  options: anvizOptions,
+  simulatorOptions: anvizSimulatorOptions,
+  capabilities: new Set(['punch.poll', 'punch.live', 'clock.read', 'clock.set', 'users.read']),
+  defaultPort: 5010,
+  decoderVersion: '1',
+  seqIsIdentity: false,
+  async open(link, options, wire, signal) {
+    const conversation = createConversation(link, options, wire, signal);
+    try {
+      await conversation.authenticate();
+    } catch (error) {
+      conversation.dispose();
+      throw error;
+    }
+    return createSession(conversation, options, wire);
+  },
+  decoder: (options) => createDecoder(options),
+  simulate: simulateAnviz,
+};

@@ -1,0 +1,229 @@
+/**
+ * One conversation with one terminal: who it is, its clock, its records. Reading is at-least-once: the "new" flags are
+ * cleared (0x4E type 2, exact number) only in `confirm` of the last page of a complete read, so a crash before it
+ * brings the same records again. Once a day everything is read, because another program may have consumed the flags.
+ *
+ *   3C ─> announced      40 [start] ─> page, 40 [next] ─> page … short page      ═ stored ═>      4E [2, number]
+ *   corrupt or lost page: 40 [0x10] up to 3 times, then from the start; pages already given are not given twice
+ *
+ * It never erases a record, never reads a template, and sets of the terminal's settings only the real-time mode.
+ */
+import { fail } from '../../core/errors.js';
+import type { Wire } from '../driver.js';
+import type { Cursor, PageOptions, PunchPage, PunchRecord, TerminalIdentity, TerminalSession } from '../driver.js';
+import {
+  clearNewRequest,
+  COMMAND,
+  decodeAscii,
+  decodeClock,
+  decodeCounters,
+  decodeRealTime,
+  encodeClock,
+  realTimeRequest,
+  wallToSeconds,
+} from './codec.js';
+import type { AnvizRecord, Counters, Epoch } from './codec.js';
+import { isSilence, type Conversation, type LiveRecord } from './conversation.js';
+import { createDownload } from './download.js';
+import type { AnvizOptions } from './options.js';
+import { punchOf } from './punch.js';
+import { decodeUsers, type AnvizUser } from './users.js';
+
+export interface AnvizSession extends TerminalSession {
+  /** Everybody the terminal knows. Names and cards are for the caller, never for logs. */
+  readUsers(): Promise<readonly AnvizUser[]>;
+}
+
+const HOUR_MS = 3_600_000;
+const LISTEN_MS = 250;
+const DAY_SECONDS = 86_400;
+/** A live record arrives at once; whoever differs by a day, give or take this, counts from another day. */
+const EPOCH_TOLERANCE_SECONDS = 10;
+const USERS_MAX = 100_000;
+
+export function createSession(conversation: Conversation, options: AnvizOptions, wire: Wire): AnvizSession {
+  const download = createDownload(conversation, options, wire);
+  /** Flags to clear when the page that ended a read is confirmed. */
+  const clearable = new WeakMap<PunchPage, number>();
+  let epochChecked = false;
+  let realTimePrepared = false;
+
+  const counters = async (): Promise<Counters> => decodeCounters(await conversation.request(COMMAND.counters));
+
+  const identify = async (): Promise<TerminalIdentity> => {
+    const told = await conversation.ask(COMMAND.serial);
+    if (told.ret === 0x01) await refuseSilently();
+    const serial = decodeAscii(told.data);
+    if (told.ret !== 0 || serial === '') {
+      throw fail('bad-reply', { request: 'serial', reason: 'the terminal tells no serial number' });
+    }
+    const model = await conversation.tryRequest(COMMAND.model);
+    const config = await conversation.tryRequest(COMMAND.config1);
+    const address = await conversation.tryRequest(COMMAND.address);
+    const counts = await conversation.tryRequest(COMMAND.counters);
+    const fill = counts ? decodeCounters(counts) : null;
+    return {
+      serial,
+      model: model ? decodeAscii(model) || null : null,
+      firmware: config ? decodeAscii(config.subarray(0, 8)) || null : null,
+      details: {
+        ...(address?.length === 4 ? { address: new DataView(address.buffer, address.byteOffset).getUint32(0) } : {}),
+        ...(fill ? { users: fill.users, records: fill.records, newRecords: fill.newRecords } : {}),
+      },
+    };
+  };
+
+  /** RET 01 to everything means: authenticate first. RET 01 to this command alone means: unknown here. */
+  const refuseSilently = async (): Promise<void> => {
+    if ((await conversation.ask(COMMAND.clock)).ret === 0x01) throw fail('auth-refused');
+  };
+
+  /** On a bus nobody may talk unasked; where live records are wanted they must be on; else it is the owner's business. */
+  const prepareRealTime = async (): Promise<void> => {
+    if (realTimePrepared) return;
+    realTimePrepared = true;
+    if (!options.realTime && options.address === 0) return;
+    const config = await conversation.tryRequest(COMMAND.config2);
+    const mode = config ? decodeRealTime(config) : null;
+    if (mode === null || mode === options.realTime) return;
+    const done = await conversation.tryRequest(COMMAND.setConfig2, realTimeRequest(options.realTime));
+    wire.note({
+      code: 'odd',
+      text: `The terminal's real-time mode ${done ? 'was' : 'could not be'} switched ${options.realTime ? 'on' : 'off'}`,
+    });
+  };
+
+  /** The first live record of a session tells whether the terminal counts from the day we believe. */
+  const checkEpoch = async ({ record, ticks }: LiveRecord): Promise<void> => {
+    if (epochChecked) return;
+    epochChecked = true;
+    const shown = wallToSeconds(decodeClock(await conversation.request(COMMAND.clock)), options.epoch);
+    if (shown === null) return;
+    const elapsed = (wire.clock.ticks() - ticks) / 1000;
+    const difference = record.seconds - (shown - elapsed);
+    const other: Epoch = options.epoch === '2000-01-02' ? '2000-01-01' : '2000-01-02';
+    const expected = other === '2000-01-01' ? DAY_SECONDS : -DAY_SECONDS;
+    if (Math.abs(difference - expected) > EPOCH_TOLERANCE_SECONDS) return;
+    wire.note({
+      code: 'epoch-changed',
+      text: `A live record differs from the terminal's clock by one day: it counts from ${other}`,
+      data: { configured: options.epoch, suggested: other },
+    });
+    throw fail('wrong-epoch', { configured: options.epoch, suggested: other });
+  };
+
+  const livePage = async (): Promise<PunchPage | null> => {
+    const live = conversation.takeLive();
+    const [first] = live;
+    if (!first) return null;
+    await checkEpoch(first);
+    const punches = live.map(({ record }) => punchOf(record, options, 'realtime'));
+    return { punches, cursor: null, drained: false, count: null };
+  };
+
+  const fullReadDue = (after: Cursor | null): boolean => {
+    const last = after?.fullReadAt;
+    const now = wire.clock.now();
+    return typeof last !== 'number' || now - last >= options.fullReadHours * HOUR_MS || last - now > HOUR_MS;
+  };
+
+  const toPunches = (records: readonly AnvizRecord[]): PunchRecord[] =>
+    records.map((record) => punchOf(record, options, 'poll'));
+
+  async function* readList(after: Cursor | null): AsyncGenerator<PunchPage, Cursor | null> {
+    const full = fullReadDue(after);
+    const startedAt = wire.clock.now();
+    const before = await counters();
+    const announced = full ? before.records : before.newRecords;
+    let punches: PunchRecord[] = [];
+    let decoded = 0;
+    for await (const part of download.run(full ? 1 : 2, announced)) {
+      const live = await livePage();
+      if (live) yield live;
+      decoded = part.decoded;
+      if (!part.last) {
+        yield { punches: toPunches(part.records), cursor: null, drained: false, count: null };
+        continue;
+      }
+      punches = toPunches(part.records);
+    }
+    const complete = decoded >= announced;
+    if (!complete) {
+      wire.note({
+        code: 'count-mismatch',
+        text: `The terminal announced ${announced} records and gave ${decoded}`,
+        data: { announced, decoded, full },
+      });
+    }
+    // An incomplete full read is tried again in an hour, not at every poll: on a slow line it takes long.
+    const retryMs = (options.fullReadHours - 1) * HOUR_MS;
+    const cursor = full ? { fullReadAt: complete ? startedAt : startedAt - retryMs } : after;
+    const page: PunchPage = { punches, cursor, drained: complete, count: { announced, decoded } };
+    const flags = full ? before.newRecords : decoded;
+    if (complete && flags > 0) clearable.set(page, flags);
+    yield page;
+    return cursor;
+  }
+
+  async function* pages(after: Cursor | null, { follow }: PageOptions): AsyncGenerator<PunchPage, void> {
+    await prepareRealTime();
+    let cursor = yield* readList(after);
+    while (follow && options.realTime) {
+      const until = wire.clock.ticks() + options.pollSeconds * 1000;
+      while (wire.clock.ticks() < until) {
+        const live = await livePage();
+        if (live) yield live;
+        // In slices, so that a clock reading that somebody wants meanwhile gets its turn.
+        await conversation.listen(Math.min(LISTEN_MS, until - wire.clock.ticks()));
+      }
+      // An empty page lets the reader compare clocks; the list then brings what no live record told, and clears the flags.
+      yield { punches: [], cursor: null, drained: false, count: null };
+      cursor = yield* readList(cursor);
+    }
+  }
+
+  const confirm = async (page: PunchPage): Promise<void> => {
+    const flags = clearable.get(page);
+    if (flags === undefined) return;
+    clearable.delete(page);
+    try {
+      // Never sent twice: a second one would clear the flags of records that were made since and not read.
+      const told = await conversation.ask(COMMAND.clearNew, clearNewRequest(flags), { retries: 0 });
+      if (told.ret !== 0) {
+        wire.note({ code: 'odd', text: `The terminal did not mark ${flags} records as read`, data: { ret: told.ret } });
+      }
+    } catch (error) {
+      if (!isSilence(error)) throw error;
+      wire.note({ code: 'odd', text: `No answer to marking ${flags} records as read; they may come again` });
+    }
+  };
+
+  const readUsers = async (): Promise<readonly AnvizUser[]> => {
+    const old = (await conversation.ask(COMMAND.users, Uint8Array.of(1, 8))).ret !== 0;
+    const command = old ? COMMAND.usersOld : COMMAND.users;
+    const users: AnvizUser[] = [];
+    // The first page was only a trial; begin again with the command that is understood.
+    for (let parameter = 1; users.length < USERS_MAX; parameter = 0) {
+      const told = await conversation.ask(command, Uint8Array.of(parameter, 8));
+      if (told.ret === 0x05) break;
+      if (told.ret !== 0) throw fail('bad-reply', { request: 'users', reason: `RET ${told.ret}` });
+      const page = decodeUsers(told.data, old, options.nameEncoding);
+      users.push(...page);
+      if (page.length < 8) break;
+    }
+    return users;
+  };
+
+  return {
+    identify,
+    readClock: async () => decodeClock(await conversation.request(COMMAND.clock)),
+    // Not asked again by itself: the time to set would be old by then. The caller comes back with a new one.
+    setClock: async (to) => {
+      await conversation.request(COMMAND.setClock, encodeClock(to), { retries: 0 });
+    },
+    pages,
+    confirm,
+    readUsers,
+    [Symbol.asyncDispose]: async () => conversation.dispose(),
+  };
+}

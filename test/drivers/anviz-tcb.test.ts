@@ -1,0 +1,100 @@
+/** The Anviz driver in the shared contract: captures, every layout, and the wire with its faults. */
+import fc from 'fast-check';
+import { join } from 'node:path';
+import { expect } from 'vitest';
+import { hex } from '../../src/core/bytes.js';
+import {
+  decodeClock,
+  decodeCounters,
+  decodeRecord,
+  encodeAnswer,
+  encodeClock,
+  encodeCounters,
+  encodeRecord,
+  parseFrame,
+  secondsToWall,
+  wallToSeconds,
+} from '../../src/drivers/anviz-tcb/codec.js';
+import { anvizTcb } from '../../src/drivers/anviz-tcb/driver.js';
+import { driverContract } from './contract.js';
+import { loadCaptures } from './rig.js';
+
+const roundTrips = [
+  {
+    name: 'record',
+    check: () => {
+      fc.assert(
+        fc.property(
+          fc.nat(0xffffffff),
+          fc.bigInt(0n, 0xffffffffffn),
+          fc.nat(255),
+          fc.nat(255),
+          fc.nat(0xffffff),
+          (seconds, id, backup, state, workCode) => {
+            const record = { userId: String(id), seconds, backup, state, workCode };
+            expect(decodeRecord(encodeRecord(record))).toMatchObject(record);
+          },
+        ),
+      );
+    },
+  },
+  {
+    name: 'answer frame',
+    check: () => {
+      fc.assert(
+        fc.property(
+          fc.nat(0xffffffff),
+          fc.nat(0x7f),
+          fc.nat(255),
+          fc.uint8Array({ maxLength: 600 }),
+          (address, command, ret, data) => {
+            const frame = parseFrame(encodeAnswer(address, command, ret, data));
+            expect(frame).toMatchObject({ kind: 'answer', address, command, ret });
+            expect(hex(frame.data)).toBe(hex(data));
+          },
+        ),
+      );
+    },
+  },
+  {
+    name: 'counters and clock',
+    check: () => {
+      fc.assert(
+        fc.property(fc.array(fc.nat(0xffffff), { minLength: 6, maxLength: 6 }), fc.nat(0xffffffff), (six, seconds) => {
+          const [users = 0, fingers = 0, passwords = 0, cards = 0, records = 0, newRecords = 0] = six;
+          const counters = { users, fingers, passwords, cards, records, newRecords };
+          expect(decodeCounters(encodeCounters(counters))).toEqual(counters);
+          const shown = secondsToWall(seconds, '2000-01-02');
+          expect(decodeClock(encodeClock(shown))).toBe(shown);
+          expect(wallToSeconds(shown, '2000-01-02')).toBe(seconds);
+        }),
+      );
+    },
+  },
+];
+
+driverContract({
+  driver: anvizTcb,
+  options: { realTime: true },
+  variants: [
+    { name: 'alone on its line' },
+    { name: 'addressed, live records off', options: { address: 7 }, simulatorOptions: { address: 7 } },
+    { name: 'behind an adapter that echoes', faults: { echo: '' } },
+    {
+      name: 'with a password',
+      options: { realTime: true, authPassword: '12345' },
+      simulatorOptions: { authPassword: '12345' },
+    },
+    { name: 'counting from 2000-01-01', options: { epoch: '2000-01-01' }, simulatorOptions: { epoch: '2000-01-01' } },
+    { name: 'with small pages', simulatorOptions: { pageRecordsMax: 10 } },
+    {
+      name: 'between two neighbours on a bus',
+      options: { address: 2 },
+      simulatorOptions: { address: 2, neighbours: [1, 3] },
+    },
+    { name: 'that sends heartbeats', faults: { heartbeat: '' } },
+  ],
+  samples: loadCaptures(join(import.meta.dirname, '../captures/anviz-tcb')),
+  roundTrips,
+  eventFault: { 'interleave-event': '' },
+});
