@@ -196,6 +196,14 @@ export const ERRORS = {
     '请检查路径和权限。',
   ),
 
+  'demo-stuck': entry(
+    'bug',
+    'The demonstration waited in vain for: {what}. {reason}',
+    'Run it again with more time; if it happens again, send the output to the maintainers.',
+    '演示未能等到:{what}。{reason}',
+    '请重新运行;如再次出现,请把输出发给维护人员。',
+  ),
+
   // flows
   'other-terminal': entry(
     'settings',
@@ -385,6 +393,13 @@ export const ERRORS = {
     'Find the second box or the copied disk and switch it off; this gateway waits ten minutes between tries.',
     '另一台设备使用本网关的身份连接了 {broker}。',
     '请找到第二台设备或被复制的磁盘并将其停用;本网关每十分钟重试一次。',
+  ),
+  'uplink-flapping': entry(
+    'retry',
+    'The broker closed the connection {times} times shortly after accepting it.',
+    'Look for a second box or a copied disk with the identity of this gateway; else the network is bad. The gateway connects again by itself.',
+    '消息服务器已连续 {times} 次在接受连接后不久将其关闭。',
+    '请检查是否有第二台设备或被复制的磁盘使用了本网关身份;否则为网络质量问题。网关会自动重连。',
   ),
   'uplink-subscribe-refused': entry(
     'settings',

@@ -85,7 +85,7 @@ class Machine implements Conversation {
       case 'tick':
         break;
       case 'connected':
-        this.#reconnect.connected();
+        this.#reconnect.connected(moment.ticks);
         this.#oversize = null;
         this.#unreadable = null;
         this.#win = this.#plat?.win ?? WINDOW;
@@ -375,11 +375,11 @@ class Machine implements Conversation {
     return this.#offUntil !== null || this.#pausedUntil !== null ? 'paused' : 'online';
   }
 
-  #problem(link: Connection | null, state: ConversationState): GatewayError | null {
+  #problem(link: Connection | null, state: ConversationState, ticks: number): GatewayError | null {
     if (!link) return this.#reconnect.error;
     if (this.#stopped !== null) return this.#stopped;
     if (this.#oversize !== null) return this.#oversize;
-    if (this.#unreadable !== null || state !== 'unanswered') return this.#unreadable;
+    if (this.#unreadable !== null || state !== 'unanswered') return this.#unreadable ?? this.#reconnect.doubt(ticks);
     const [seq, times] = [...link.sentAt].map(([number, one]) => [number, one.times] as const)[0] ?? [];
     if (link.ackedAt === null || seq === undefined) return fail('uplink-unanswered', {});
     return fail('uplink-unacknowledged', { seq, times });
@@ -390,7 +390,7 @@ class Machine implements Conversation {
     const link = this.#link;
     return {
       state,
-      problem: this.#problem(link, state),
+      problem: this.#problem(link, state, ticks),
       alarm: this.#reconnect.offlineMs(ticks) >= this.#t.alarmMs,
       connected: link !== null,
       version: link?.version ?? null,
