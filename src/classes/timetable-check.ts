@@ -91,11 +91,7 @@ function wholeSessions(
   policy: ClassPolicy,
   book: FaultBook,
 ): readonly ClassSession[] {
-  const faultsBefore = { any: false };
-  const add = (at: Path, en: string, zh: string): void => {
-    faultsBefore.any = true;
-    book.add(at, { en, zh });
-  };
+  const add = (at: Path, en: string, zh: string): void => book.add(at, { en, zh });
   const wanted: readonly SessionEntry[] = entries ?? policy.sessions.map((session) => session.id);
   const sessions = wanted.flatMap((entry, index): readonly ClassSession[] => {
     const given = typeof entry === 'string' ? { id: entry, online: false, form: 'theory' as const } : entry;
@@ -134,6 +130,5 @@ function wholeSessions(
     ];
   });
   for (const fault of planSessions(sessions, policy).faults) add([...path, fault.index, fault.key], fault.en, fault.zh);
-  if (faultsBefore.any) return [];
   return [...sessions].sort((a, b) => (a.start < b.start ? -1 : 1));
 }

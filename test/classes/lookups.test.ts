@@ -42,6 +42,14 @@ describe('who punched', () => {
     const bench = openBench();
     bring(bench);
     expect(bench.classes.traineeFor('gate', 'J1', MONDAY)).toBeNull();
+    bring(bench, {
+      classNo: 'B2',
+      people: [person(4, ', deviceUserId: J1')],
+      teacher: '{ teacherNo: J2, name: 南宫老师 }',
+      terminals: '[{ terminal: workshop }]',
+    });
+    expect(bench.classes.traineeFor('workshop', 'J1', MONDAY)).toBe('T004');
+    expect(bench.classes.traineeFor('gate', 'J1', MONDAY)).toBeNull();
   });
 
   test('the answer changes with an import', () => {

@@ -213,6 +213,19 @@ describe('finality', () => {
     expect(revisions(r)[0]).toMatchObject({ totalHours: 4, result: { flags: ['PM:MISSING_OUT'] } });
   });
 
+  test('after a final one there is no provisional one, also when a restart forgot what was read', () => {
+    const r = rig();
+    one(r);
+    take(r, ...monday(['08:20', '12:05', '13:50']));
+    r.drained.set('gate', at('2026-09-08', '07:00'));
+    goTo(r, '2026-09-08', '07:00');
+    settle(r.unit);
+    const again = rig(r.reopen());
+    take(again, punch(MONDAY, '17:35', { received: at('2026-09-08', '09:00') }));
+    settle(again.unit);
+    expect(told(again)).toEqual(['T001 2026-09-07 r1 v1 final 4h  ', 'T001 2026-09-07 r2 v2 final 8h 1 backfill']);
+  });
+
   test('who never punched is absent on every class day that has closed, and on no other', () => {
     const r = rig();
     bring(r, { people: [person(1), person(2, ', enrolledFrom: 2026-09-08'), person(3, ', enrolledTo: 2026-09-07')] });
@@ -330,6 +343,33 @@ describe('crashes', () => {
     expect(revisions(r)).toEqual([]);
     settle(r.unit);
     expect(told(r)).toHaveLength(3);
+  });
+
+  test('a crash after the commit is made good at the next start of the unit', async () => {
+    let armed = false;
+    const bench = openBench({
+      hooks: {
+        afterCommit: () => {
+          if (armed) throw new GatewayError('store-failed', { reason: 'test' });
+        },
+      },
+    });
+    const r = rig(bench);
+    one(r);
+    settle(r.unit);
+    take(r, ...monday());
+    armed = true;
+    await expect(r.unit.run(new AbortController().signal)).rejects.toThrow();
+    armed = false;
+    expect(told(r)).toEqual(['T001 2026-09-07 r1 v1 provisional 8h  ']);
+    r.drained.set('gate', at(MONDAY, '18:02'));
+    goTo(r, MONDAY, '23:30');
+    const stop = new AbortController();
+    const running = r.unit.run(stop.signal);
+    running.catch(() => undefined);
+    await r.clock.advance(10);
+    stop.abort();
+    expect(told(r)[1]).toBe('T001 2026-09-07 r2 v1 final 8h  ');
   });
 
   test('a new start closes what an earlier one left provisional', () => {
