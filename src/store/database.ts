@@ -51,7 +51,8 @@ function openWriter(layout: Layout): Db {
   const db = new BetterSqlite3(layout.database, { timeout: BUSY_MS });
   try {
     assertSqlite(db);
-    db.pragma('auto_vacuum = INCREMENTAL');
+    // Before the first table only: on a database that has tables it would be one needless write at each start.
+    if (db.pragma('page_count', { simple: true }) === 0) db.pragma('auto_vacuum = INCREMENTAL');
     if (db.pragma('journal_mode = WAL', { simple: true }) !== 'wal') {
       throw fail('store-unwritable', { dir: layout.dir, reason: 'this file system cannot hold a write-ahead log' });
     }
@@ -72,11 +73,20 @@ function openWriter(layout: Layout): Db {
   }
 }
 
+/** Makes an empty file. One that is there is not opened: closing any descriptor of it would drop the locks this process holds on it. */
+function createOnce(path: string): void {
+  try {
+    closeSync(openSync(path, 'wx', 0o600));
+  } catch (error) {
+    if (systemCode(error) !== 'EEXIST') throw error;
+  }
+}
+
 /** Holds an exclusive transaction on a file of its own; it ends with the process, however that ends. */
 function acquireLock(layout: Layout): Disposable {
   let db: Db | null = null;
   try {
-    closeSync(openSync(layout.lock, 'a', 0o600));
+    createOnce(layout.lock);
     db = new BetterSqlite3(layout.lock, { timeout: 0 });
     db.pragma('journal_mode = MEMORY');
     db.exec('BEGIN EXCLUSIVE');

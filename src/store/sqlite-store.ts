@@ -7,6 +7,7 @@
 import { randomUUID } from 'node:crypto';
 import { closeSync, openSync } from 'node:fs';
 import { uptime } from 'node:os';
+import type { Statement } from 'better-sqlite3';
 import { fail, GatewayError, systemCode } from '../core/errors.js';
 import { silentLog, type Log } from '../core/log.js';
 import type { Clock } from '../core/time.js';
@@ -25,7 +26,8 @@ import { createWork, type Work } from './work.js';
 
 const WITNESS_EVERY_RECORDS = 256;
 const WITNESS_EVERY_MS = 60_000;
-const CHECKPOINT_WAL_BYTES = 4 * 1024 * 1024;
+/** Pages of the log not yet in the database that make a checkpoint due: about 4 MB. */
+const CHECKPOINT_PAGES = 1000;
 const TRUNCATE_WAL_BYTES = 64 * 1024 * 1024;
 const VACUUM_PAGES = 200;
 const NOBODY: Witness = { turn: 0, n: 0, hash: '', punches: 0, startN: 0 };
@@ -36,11 +38,18 @@ interface Parts {
   readonly journal: Journal;
   readonly work: Work;
   readonly outbox: Outbox;
+  readonly logPages: Statement<[], { log: number; checkpointed: number }>;
 }
 
 function bind(db: Db): Parts {
   const journal = createJournal(db);
-  return { db, journal, work: createWork(db, journal.head().n), outbox: createOutbox(db) };
+  return {
+    db,
+    journal,
+    work: createWork(db, journal.head().n),
+    outbox: createOutbox(db),
+    logPages: db.prepare('PRAGMA wal_checkpoint(NOOP)'),
+  };
 }
 
 export class SqliteStore implements Store {
@@ -275,12 +284,18 @@ export class SqliteStore implements Store {
   }
 
   #afterCommit(): void {
-    const walBytes = sizeOf(this.#layout.wal) ?? 0;
-    const full = walBytes >= CHECKPOINT_WAL_BYTES;
-    if (full) this.#checkpoint(walBytes >= TRUNCATE_WAL_BYTES ? 'TRUNCATE' : 'PASSIVE');
+    const checkpointed = this.#checkpointIfDue();
     const records = (this.#parts?.journal.head().n ?? 0) - this.#witness.n;
-    if (full || records >= WITNESS_EVERY_RECORDS || this.#clock.ticks() - this.#witnessTicks >= WITNESS_EVERY_MS)
-      this.#testify();
+    const due = records >= WITNESS_EVERY_RECORDS || this.#clock.ticks() - this.#witnessTicks >= WITNESS_EVERY_MS;
+    if (checkpointed || due) this.#testify();
+  }
+
+  /** The log keeps its size when it is begun anew, so its pages are asked for, not its bytes. */
+  #checkpointIfDue(): boolean {
+    const log = this.#parts?.logPages.get();
+    if (!log || log.log - log.checkpointed < CHECKPOINT_PAGES) return false;
+    this.#checkpoint((sizeOf(this.#layout.wal) ?? 0) >= TRUNCATE_WAL_BYTES ? 'TRUNCATE' : 'PASSIVE');
+    return true;
   }
 
   #checkpoint(mode: 'PASSIVE' | 'TRUNCATE'): void {
@@ -327,7 +342,7 @@ export class SqliteStore implements Store {
       this.#savedN = this.#verified.n;
     }
     db.pragma(`incremental_vacuum(${VACUUM_PAGES})`);
-    if ((sizeOf(this.#layout.wal) ?? 0) >= CHECKPOINT_WAL_BYTES) this.#checkpoint('PASSIVE');
+    this.#checkpointIfDue();
   }
 
   get db(): Db {

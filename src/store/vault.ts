@@ -7,7 +7,7 @@
  */
 import { createCipheriv, createDecipheriv, createHmac, randomBytes } from 'node:crypto';
 import { readFileSync, rmSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { fail, systemCode } from '../core/errors.js';
 import type { Instant } from '../core/time.js';
 import { syncDirectory } from './durable-file.js';
@@ -126,7 +126,7 @@ function openKeys(
         if (!fresh)
           throw fail('store-damaged', {
             reason: 'keys/kek is missing, and the database holds values sealed with it',
-            dir: options.keysDir,
+            dir: dirname(options.keysDir),
           });
         return `${randomBytes(32).toString('base64')}\n`;
       },
@@ -158,7 +158,7 @@ function openKeys(
   if (!keys)
     throw fail('store-damaged', {
       reason: 'the key in keys/kek is not the one this database was sealed with',
-      dir: options.keysDir,
+      dir: dirname(options.keysDir),
     });
   return { keys, rows, sealed: outside !== null };
 }
@@ -168,7 +168,8 @@ export function openVault(db: Db, options: VaultOptions): OpenedVault {
   const newest = (purpose: Purpose): { id: number; key: Buffer } => {
     const id = rows.filter((row) => row.purpose === purpose).at(-1)?.id ?? 0;
     const key = keys.get(id);
-    if (!key) throw fail('store-damaged', { reason: `the database has no ${purpose} key`, dir: options.keysDir });
+    if (!key)
+      throw fail('store-damaged', { reason: `the database has no ${purpose} key`, dir: dirname(options.keysDir) });
     return { id, key };
   };
   const field = newest('field');

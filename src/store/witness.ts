@@ -6,6 +6,7 @@
  * It is written only after the commit it names is on the disk, so it is never ahead of an honest database.
  */
 import { closeSync, fsyncSync, openSync, readFileSync, writeSync } from 'node:fs';
+import { dirname } from 'node:path';
 import { crc32 } from 'node:zlib';
 import { fail, systemCode } from '../core/errors.js';
 import { writeDurably } from './durable-file.js';
@@ -47,13 +48,13 @@ export function readWitness(path: string): Witness | null {
     if (systemCode(error) === 'ENOENT') return null;
     throw fail(
       'store-damaged',
-      { reason: `head-witness cannot be read: ${systemCode(error) ?? 'unknown'}`, dir: path },
+      { reason: `head-witness cannot be read: ${systemCode(error) ?? 'unknown'}`, dir: dirname(path) },
       error,
     );
   }
   const slots = [bytes.subarray(0, SLOT_BYTES), bytes.subarray(SLOT_BYTES)].map(decode).filter((slot) => slot !== null);
   const newest = slots.sort((a, b) => b.turn - a.turn)[0];
-  if (!newest) throw fail('store-damaged', { reason: 'head-witness has no valid slot', dir: path });
+  if (!newest) throw fail('store-damaged', { reason: 'head-witness has no valid slot', dir: dirname(path) });
   return newest;
 }
 
