@@ -62,9 +62,10 @@ function driverTables(drivers: readonly Driver[]): string {
     .map((driver) => {
       const { properties = {}, required = [] } = writtenSchema(driver.options);
       const rows = Object.entries(properties).map(([name, node]) => {
+        const secret = isSecretKey(name);
         const cells = [
-          `\`${isSecretKey(name) ? `${name}File` : name}\``,
-          typeWords(node),
+          `\`${secret ? `${name}File` : name}\``,
+          secret ? '文件 file' : typeWords(node),
           defaultWords(node, node.default === undefined && required.includes(name)),
         ];
         return `| ${cells.map(cell).join(' | ')} |`;

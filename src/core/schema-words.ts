@@ -23,9 +23,16 @@ export interface SchemaNode {
   readonly maximum?: number;
 }
 
+/** Making one takes milliseconds, and a driver's options are asked for with every key of every terminal. */
+const written = new WeakMap<z.ZodType, SchemaNode>();
+
 /** The schema of what a person may write (defaults not yet filled in). */
 export function writtenSchema(schema: z.ZodType): SchemaNode {
-  return z.toJSONSchema(schema, { io: 'input', unrepresentable: 'any', reused: 'inline' }) as SchemaNode;
+  const known = written.get(schema);
+  if (known) return known;
+  const made = z.toJSONSchema(schema, { io: 'input', unrepresentable: 'any', reused: 'inline' }) as SchemaNode;
+  written.set(schema, made);
+  return made;
 }
 
 /** The schema node at a path; list items share one. Undefined where the schema knows nothing. */

@@ -60,7 +60,8 @@ export interface UpstreamSettings {
   /** Contents of these two files. */
   readonly platformKeys: string;
   readonly platformRootKey: string | null;
-  readonly fieldSet: { readonly name: boolean; readonly documentNumber: 'none' | 'digest'; readonly photo: 'none' };
+  /** What may leave the house; what is not named here follows the upstream's own defaults. */
+  readonly fieldSet: { readonly name: boolean; readonly document: boolean; readonly photo: boolean };
   readonly spreadSeconds: number;
   readonly lingerSeconds: number;
 }
@@ -261,7 +262,11 @@ export function makeUpstream(entry: UpstreamEntry, path: Path, context: EntryCon
       platformRootKeyFile: rootKey.file,
       platformKeys: keys.text,
       platformRootKey: rootKey.text,
-      fieldSet: entry.fieldSet,
+      fieldSet: {
+        name: entry.fieldSet.name,
+        document: entry.fieldSet.documentNumber === 'digest',
+        photo: false,
+      },
       spreadSeconds: entry.spreadSeconds,
       lingerSeconds: entry.lingerSeconds,
     },

@@ -24,7 +24,12 @@ describe('a good file', () => {
     expect(front?.clock).toEqual({ set: 'never', maxStepSeconds: 300 });
     expect(back?.options).toMatchObject({ recordBytes: 14 });
     expect(back?.definitionHash).toBeNull();
-    expect(settings?.upstreams[0]).toMatchObject({ platformKeys: '{"keys":[]}', spreadSeconds: 30, lingerSeconds: 2 });
+    expect(settings?.upstreams[0]).toMatchObject({
+      platformKeys: '{"keys":[]}',
+      spreadSeconds: 30,
+      lingerSeconds: 2,
+      fieldSet: { name: false, document: false, photo: false },
+    });
     expect(settings?.upstreams[0]?.mqtt).toMatchObject({
       version: '5',
       username: 'gw7k2m9q4x1z',
