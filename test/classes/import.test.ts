@@ -178,11 +178,15 @@ describe('policy', () => {
   test('its hash stays that of the activation when a later program knows more keys', () => {
     const bench = openBench();
     const { policy } = bring(bench);
-    // As an earlier program would have written it: without a key that the schema fills in today.
-    bench.store.db.exec('DROP TRIGGER class_policy_no_update');
-    bench.store.db.exec("UPDATE class_policy SET body = json_remove(body, '$.effectiveTo')");
+    // As an earlier program would have written it: a key is missing that the schema fills in today, so the hash is another one.
+    const earlier = '0'.repeat(64);
+    bench.store.db.exec(`DROP TRIGGER class_policy_no_update; DROP TRIGGER class_policy_kept;
+      BEGIN; PRAGMA defer_foreign_keys = ON;
+      UPDATE class_policy SET sha256 = '${earlier}', body = json_remove(body, '$.effectiveTo');
+      UPDATE class SET policy = '${earlier}'; COMMIT`);
+    expect(policy.sha256).toBe(preset.policy.sha256);
     const again = bench.reopen();
-    expect(again.classes.get('BT2026-031')?.policy).toEqual({ ...preset.policy, sha256: policy.sha256 });
+    expect(again.classes.get('BT2026-031')?.policy).toEqual({ ...preset.policy, sha256: earlier });
     expect(bring(again).result).toBe('same');
   });
 

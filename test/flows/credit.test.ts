@@ -38,7 +38,7 @@ function rig(bench: Bench = openBench()): Rig {
     classes: bench.classes,
     clock: bench.clock,
     bell,
-    next: { ring: () => void (rings += 1), wait: async () => undefined },
+    next: { ring: () => void (rings += 1) },
     lastDrainedAt: (terminal) => drained.get(terminal) ?? null,
   });
   return { ...bench, unit, bell, rings: () => rings, drained };
