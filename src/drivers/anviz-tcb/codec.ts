@@ -74,7 +74,8 @@ export type Frame =
       readonly bytes: Uint8Array;
     };
 
-const START = 0xa5;
+/** First byte of every frame; it occurs inside frames too. */
+export const START = 0xa5;
 const REQUEST_HEAD = 8;
 const ANSWER_HEAD = 9;
 /** The document's limit; templates (0x44, 0x45) are larger on the wire, up to what LEN can say. */

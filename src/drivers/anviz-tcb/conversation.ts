@@ -20,6 +20,7 @@ import {
   frameRule,
   parseFrame,
   retText,
+  START,
 } from './codec.js';
 import { RECORD_BYTES, type AnvizRecord, type Command, type Frame } from './codec.js';
 import type { AnvizOptions } from './options.js';
@@ -50,6 +51,8 @@ export interface Conversation {
   authenticate(): Promise<void>;
   /** Listens for what comes by itself, at most `ms`; returns early when a live record is there. */
   listen(ms: number): Promise<void>;
+  /** Hears out whatever still comes and keeps only live records of it, until the line was silent for `quietMs`. */
+  settle(quietMs: number): Promise<void>;
   /** Takes the live records that have arrived. */
   takeLive(): readonly LiveRecord[];
   dispose(): void;
@@ -57,6 +60,7 @@ export interface Conversation {
 
 const FOREIGN_BYTES = 16;
 const LIVE_MAX = 10_000;
+const SETTLE_FRAMES_MAX = 1_000;
 /** A chattering line is not waited for longer; the request then has to get through as it can. */
 const QUIET_MAX_MS = 1_000;
 
@@ -144,10 +148,18 @@ export function createConversation(link: Duplex, options: AnvizOptions, wire: Wi
     }
   };
 
-  /** Only foreign bytes ever came: a printer, a panel, another vendor's terminal. It is not to be asked again. */
-  const isForeign = (): boolean => exchange.framesSeen === 0 && exchange.firstBytes.length > 0;
-  const isForeignForSure = (): boolean =>
-    isForeign() && exchange.firstBytes.length >= FOREIGN_BYTES && !exchange.firstBytes.includes(0xa5);
+  /** Only foreign bytes ever came: a printer, a panel, another vendor's terminal. After a few it is not asked again. */
+  const throwIfForeign = (final: boolean, error: unknown): void => {
+    const { firstBytes } = exchange;
+    if (exchange.framesSeen > 0 || firstBytes.length === 0) return;
+    if (firstBytes[0] === START) {
+      if (!final) return;
+      const reason = 'only broken frames arrive: a wrong baud rate, or two terminals without an address of their own';
+      throw fail('bad-reply', { request: 'everything', reason }, error);
+    }
+    if (final || (firstBytes.length >= FOREIGN_BYTES && !firstBytes.includes(START)))
+      throw fail('wrong-protocol', { driver: 'anviz-tcb', window: hex(firstBytes) }, error);
+  };
 
   const askOnce = async (command: Command, data: Uint8Array | undefined, timeoutMs: number): Promise<Answer> => {
     await answerHeartbeat();
@@ -171,8 +183,7 @@ export function createConversation(link: Duplex, options: AnvizOptions, wire: Wi
         if (answer.ret !== 0x08 || attempt >= retries) return answer;
       } catch (error) {
         if (!isSilence(error)) throw error;
-        if (isForeignForSure() || (attempt >= retries && isForeign()))
-          throw fail('wrong-protocol', { driver: 'anviz-tcb', window: hex(exchange.firstBytes) }, error);
+        throwIfForeign(attempt >= retries, error);
         if (attempt >= retries) throw error;
       }
     }
@@ -226,6 +237,16 @@ export function createConversation(link: Duplex, options: AnvizOptions, wire: Wi
             if (!isSilence(error)) throw error;
           }
           await answerHeartbeat();
+        }
+      });
+    },
+    async settle(quietMs) {
+      await exclusive(async () => {
+        try {
+          for (let frames = 0; frames < SETTLE_FRAMES_MAX; frames += 1)
+            sift(await exchange.receive(quietMs, 'silence'));
+        } catch (error) {
+          if (!isSilence(error)) throw error;
         }
       });
     },

@@ -1,7 +1,8 @@
 /**
  * The paged transfer of records (0x40), made whole: a page that is lost or corrupt is asked for again with 0x10, up to
- * three times, then everything from the start. A page that is byte for byte the one before is a late answer and not
- * data. Counts by LEN, not by the count byte. Yields each record once, however often it had to be read.
+ * three times, then everything from the start. A page that is byte for byte an earlier one is a late answer and not
+ * data: the line is heard out, 0x10 then tells where the terminal stands, and from then on it gets more time.
+ * Counts by LEN, not by the count byte. Yields each record once, however often it had to be read.
  */
 import { hex } from '../../core/bytes.js';
 import { fail, GatewayError } from '../../core/errors.js';
@@ -16,6 +17,8 @@ export interface DownloadPart {
   /** Records in the list so far, also those that were yielded before a restart. */
   readonly decoded: number;
   readonly last: boolean;
+  /** False when pages repeated themselves and were taken all the same: flags are then left standing. */
+  readonly orderly: boolean;
 }
 
 export interface Download {
@@ -31,6 +34,9 @@ interface Page {
 }
 
 const RESENDS = 3;
+const REPEATS = 4;
+/** Records beyond the announced ones after which a terminal that repeats itself is not asked on. */
+const CIRCLE_RECORDS = 1_000;
 const PASSES = 3;
 /** More pages than any terminal's memory holds: it sends in circles. */
 const PAGES_MAX = 100_000;
@@ -38,11 +44,13 @@ const PAGES_MAX = 100_000;
 const sameBytes = (a: Uint8Array, b: Uint8Array): boolean => Buffer.compare(a, b) === 0;
 
 export function createDownload(conversation: Conversation, options: AnvizOptions, wire: Wire): Download {
+  let timeoutMs = options.pageTimeoutMs;
+
   /** One page, or null when it came to nothing; `silent` tells whether anything came at all. */
   const fetchOnce = async (parameter: PageParameter, tries: { silent: boolean }): Promise<Page | null> => {
     try {
       const answer = await conversation.ask(COMMAND.records, pageRequest(parameter, options.pageRecords), {
-        timeoutMs: options.pageTimeoutMs,
+        timeoutMs,
         retries: 0,
       });
       tries.silent = false;
@@ -64,25 +72,30 @@ export function createDownload(conversation: Conversation, options: AnvizOptions
     }
   };
 
-  /** The page after `before`; null when it cannot be had and the transfer must begin again. */
-  const fetchPage = async (parameter: PageParameter, before: Page | null): Promise<Page | null> => {
+  /** The next page that is not `stale`; null when it cannot be had and the transfer must begin again. */
+  const fetchPage = async (parameter: PageParameter, stale: (page: Page) => boolean): Promise<Page | null> => {
     const tries = { silent: true };
     let ask = parameter;
-    let repeated = 0;
-    for (let attempt = 0; attempt <= RESENDS; attempt += 1) {
+    let lost = 0;
+    let heardOut = false;
+    for (let repeated = 0; lost <= RESENDS && repeated <= REPEATS;) {
       const page = await fetchOnce(ask, tries);
       if (page === null) {
-        // Lost or corrupt. A start is simply made again; of a next page we cannot know whether the terminal has turned to it.
+        // A start is simply made again; of a next page we cannot know whether the terminal has turned to it.
+        lost += 1;
         ask = parameter === 0 ? 0x10 : parameter;
         wire.note({ code: 'resent-page', text: 'A page of records was lost or corrupt and is asked for again' });
-      } else if (before && page.records.length > 0 && sameBytes(page.data, before.data)) {
-        // Either the terminal did not turn the page, or this is the late answer to the request before.
+      } else if (page.records.length > 0 && stale(page)) {
         repeated += 1;
-        if (repeated > 2) return page;
-        ask = ask === 0x10 ? 0 : 0x10;
+        ask = heardOut ? 0 : 0x10;
+        if (!heardOut) {
+          timeoutMs = Math.min(timeoutMs * 2, options.pageTimeoutMs * 8);
+          await conversation.settle(timeoutMs);
+        }
+        heardOut = !heardOut;
       } else return page;
     }
-    if (tries.silent) throw fail('link-silent', { ms: options.pageTimeoutMs * (RESENDS + 1), waitingFor: 'records' });
+    if (tries.silent) throw fail('link-silent', { ms: timeoutMs * (RESENDS + 1), waitingFor: 'records' });
     return null;
   };
 
@@ -90,32 +103,39 @@ export function createDownload(conversation: Conversation, options: AnvizOptions
     async *run(start, announced) {
       const yielded: string[] = [];
       for (let pass = 0; pass < PASSES; pass += 1) {
+        const final = pass + 1 === PASSES;
+        const seen = new Set<string>();
         let decoded = 0;
+        let orderly = true;
         let before: Page | null = null;
-        let ended = false;
-        for (let number = 0; number < PAGES_MAX && !ended; number += 1) {
-          const page: Page | null = await fetchPage(number === 0 ? start : 0, before);
+        if (pass > 0) await conversation.settle(timeoutMs);
+        for (let number = 0; number < PAGES_MAX && (orderly || decoded < announced + CIRCLE_RECORDS); number += 1) {
+          const last: Page | null = before;
+          // Asked beyond its end, some firmware repeats the last page.
+          const ends = (page: Page): boolean =>
+            last !== null && last.records.length < options.pageRecords && sameBytes(page.data, last.data);
+          // In the last try a repeated page is taken for data: rather a record twice than a list that nobody can read.
+          const stale = (page: Page): boolean => !final && !ends(page) && seen.has(hex(page.data));
+          const page: Page | null = await fetchPage(number === 0 ? start : 0, stale);
           if (page === null) break;
           // Some firmware has no empty page and refuses; but one that has just restarted refuses to go on as well.
-          if (page.refused && decoded < announced && pass + 1 < PASSES) break;
-          const overRun = before !== null && before.records.length < options.pageRecords;
-          const isRepeat = overRun && before !== null && sameBytes(page.data, before.data);
+          if (page.refused && decoded < announced && !final) break;
+          const isEnd = page.records.length === 0 || ends(page);
+          if (!isEnd && seen.has(hex(page.data))) orderly = false;
+          seen.add(hex(page.data));
           const fresh: AnvizRecord[] = [];
-          for (const record of isRepeat ? [] : page.records) {
+          for (const record of isEnd ? [] : page.records) {
             const key = hex(record.raw);
             if (yielded[decoded] !== key) fresh.push(record);
             yielded[decoded] = key;
             decoded += 1;
           }
           // A short page is the end, unless records are missing: some firmware sends fewer in a page than was asked.
-          ended =
-            page.records.length === 0 ||
-            isRepeat ||
-            (page.records.length < options.pageRecords && decoded >= announced);
-          yield { records: fresh, decoded, last: ended };
+          const isLast = isEnd || (page.records.length < options.pageRecords && decoded >= announced);
+          yield { records: fresh, decoded, last: isLast, orderly };
+          if (isLast) return;
           before = page;
         }
-        if (ended) return;
       }
       throw fail('bad-reply', { request: 'records', reason: `no complete transfer in ${PASSES} tries` });
     },

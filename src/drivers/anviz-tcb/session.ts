@@ -40,6 +40,7 @@ const DAY_SECONDS = 86_400;
 /** A live record arrives at once; whoever differs by a day, give or take this, counts from another day. */
 const EPOCH_TOLERANCE_SECONDS = 10;
 const USERS_MAX = 100_000;
+const NO_USERS = 0x05;
 
 export function createSession(conversation: Conversation, options: AnvizOptions, wire: Wire): AnvizSession {
   const download = createDownload(conversation, options, wire);
@@ -137,17 +138,19 @@ export function createSession(conversation: Conversation, options: AnvizOptions,
     const announced = full ? before.records : before.newRecords;
     let punches: PunchRecord[] = [];
     let decoded = 0;
+    let orderly = true;
     for await (const part of download.run(full ? 1 : 2, announced)) {
       const live = await livePage();
       if (live) yield live;
       decoded = part.decoded;
+      orderly = part.orderly;
       if (!part.last) {
         yield { punches: toPunches(part.records), cursor: null, drained: false, count: null };
         continue;
       }
       punches = toPunches(part.records);
     }
-    const complete = decoded >= announced;
+    const complete = orderly && decoded >= announced;
     if (!complete) {
       wire.note({
         code: 'count-mismatch',
@@ -199,13 +202,15 @@ export function createSession(conversation: Conversation, options: AnvizOptions,
   };
 
   const readUsers = async (): Promise<readonly AnvizUser[]> => {
-    const old = (await conversation.ask(COMMAND.users, Uint8Array.of(1, 8))).ret !== 0;
+    const trial = (await conversation.ask(COMMAND.users, Uint8Array.of(1, 8))).ret;
+    if (trial === NO_USERS) return [];
+    const old = trial !== 0;
     const command = old ? COMMAND.usersOld : COMMAND.users;
     const users: AnvizUser[] = [];
     // The first page was only a trial; begin again with the command that is understood.
     for (let parameter = 1; users.length < USERS_MAX; parameter = 0) {
       const told = await conversation.ask(command, Uint8Array.of(parameter, 8));
-      if (told.ret === 0x05) break;
+      if (told.ret === NO_USERS) break;
       if (told.ret !== 0) throw fail('bad-reply', { request: 'users', reason: `RET ${told.ret}` });
       const page = decodeUsers(told.data, old, options.nameEncoding);
       users.push(...page);
