@@ -42,6 +42,8 @@ export interface Connection {
   readonly findings: Finding[];
   /** The gateway's end of the wire. */
   readonly link: Duplex;
+  /** Everything the gateway has written, piece by piece. */
+  readonly sent: readonly Uint8Array[];
   /** Aborts the session's signal. */
   abort(): void;
   /** Ends session, wire and the simulator's side, and waits until all of them are done. */
@@ -92,12 +94,12 @@ export function keyOf(punch: PunchRecord | SimulatedPunch): string {
   return `${'userId' in punch ? punch.userId : punch.deviceUserId} ${punch.wallTime}`;
 }
 
-/** Counts writes on one end of a wire, to tell a busy wire from a quiet one. */
-function watched(link: Duplex, written: () => void): Duplex {
+/** Sees every write on one end of a wire: to tell a busy wire from a quiet one, and to know what was said. */
+function watched(link: Duplex, written: (bytes: Uint8Array) => void): Duplex {
   const write = link.write.bind(link) as (...args: unknown[]) => boolean;
   Object.defineProperty(link, 'write', {
     value: (...args: unknown[]) => {
-      written();
+      if (args[0] instanceof Uint8Array) written(args[0]);
       return write(...args);
     },
   });
@@ -128,7 +130,11 @@ export function createRig<Options>(driver: Driver<Options>, rigOptions: RigOptio
     findings,
     async connect(options) {
       const [ours, theirs] = duplexPair();
-      watched(ours, () => (writes += 1));
+      const sent: Uint8Array[] = [];
+      watched(ours, (bytes) => {
+        writes += 1;
+        sent.push(bytes);
+      });
       watched(theirs, () => (writes += 1));
       for (const side of [ours, theirs]) side.on('error', () => undefined);
       const serving = new AbortController();
@@ -159,6 +165,7 @@ export function createRig<Options>(driver: Driver<Options>, rigOptions: RigOptio
           session,
           findings: seen,
           link: ours,
+          sent,
           abort: () => stop.abort(),
           close: async () => {
             await session[Symbol.asyncDispose]();

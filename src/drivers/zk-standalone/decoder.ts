@@ -8,7 +8,7 @@ import type { Decoded, Decoder } from '../driver.js';
 import { createFramer } from '../framing.js';
 import { COMMAND, commandName, EVENT_ATTENDANCE } from './codes.js';
 import { decodePrepared, TCP_FRAMES, untcp, type ReceivedPacket } from './codec.js';
-import { attendanceLayout, stateComesFirst, userLayout } from './layout.js';
+import { attendanceLayout, looksLikeUsers, stateComesFirst, userLayout } from './layout.js';
 import type { ZkOptions } from './options.js';
 import { createUserTable, makePunch, type UserTable } from './punches.js';
 import {
@@ -94,13 +94,12 @@ function createPunchReader(options: ZkOptions): (packet: ReceivedPacket) => Deco
     if (bytes.length < 4) return [];
     const total = Math.min(new Reader(bytes, 'little').u32(), bytes.length - 4);
     const body = bytes.subarray(4, 4 + total);
-    const { size } =
-      options.recordBytes === 'auto' ? attendanceLayout(body, total, count) : { size: options.recordBytes };
-    const asUsers = userLayout(body, total, null);
-    if (asUsers.size !== null && asUsers.anomaly === null && looksMoreLikeUsers(body, total)) {
-      users = createUserTable(slices(body, asUsers.size).map((raw) => decodeUser(raw, options.encoding)));
+    const userSize = looksLikeUsers(body) ? userLayout(body, total, null).size : null;
+    if (userSize !== null) {
+      users = createUserTable(slices(body, userSize).map((raw) => decodeUser(raw, options.encoding)));
       return [];
     }
+    const size = options.recordBytes === 'auto' ? attendanceLayout(body, total, count).size : options.recordBytes;
     return size === null ? [] : punches(recordsOf(body, size, options), 'poll');
   };
 
@@ -118,11 +117,6 @@ function createPunchReader(options: ZkOptions): (packet: ReceivedPacket) => Deco
     set.bytes += data.length;
     return set.bytes >= set.promised ? finished(Buffer.concat(set.pieces)) : [];
   };
-}
-
-/** A set of 72 or 28 bytes a record that does not look like attendance at all. */
-function looksMoreLikeUsers(body: Uint8Array, total: number): boolean {
-  return attendanceLayout(body, total, null).size === null;
 }
 
 function slices(body: Uint8Array, size: number): Uint8Array[] {

@@ -12,6 +12,9 @@ import { noteMemory, readSizes, type LogContext } from './reading.js';
 /** Time for events to catch up with the counter before the log is read again for them. */
 const SETTLE_MS = 3000;
 
+/** Tells the reader that the terminal answers and has nothing new; the reader may compare clocks now. */
+const STILL_THERE: PunchPage = { punches: [], cursor: null, drained: false, count: null };
+
 /** Yields live punches until the signal aborts or the link fails. */
 export async function* followLive(context: LogContext, standing: Standing): AsyncGenerator<PunchPage, void, undefined> {
   const { conversation, options, clock } = context;
@@ -27,6 +30,7 @@ export async function* followLive(context: LogContext, standing: Standing): Asyn
       recountAt = clock.ticks() + options.recountMinutes * 60_000;
     } else if (clock.ticks() - conversation.lastBytesTicks >= keepAliveMs) {
       await conversation.command(COMMAND.GET_TIME, NO_DATA, { timeoutMs: options.answerTimeoutMs });
+      yield STILL_THERE;
     }
     const probeAt = conversation.lastBytesTicks + keepAliveMs;
     await conversation.waitForEvent(Math.max(1, Math.min(recountAt, probeAt) - clock.ticks()));

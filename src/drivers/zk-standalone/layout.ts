@@ -27,6 +27,9 @@ const date = (bytes: Uint8Array, at: number): boolean => {
   return isRealDate(wall) && wall < '2080';
 };
 
+/** An id is never zero. */
+const some = (bytes: Uint8Array, at: number, length: number): boolean =>
+  bytes.subarray(at, at + length).some((byte) => byte > 0);
 const state = (value: number | undefined): boolean => value !== undefined && (value < KNOWN_STATES || value === 255);
 const method = (value: number | undefined): boolean =>
   value !== undefined && (value <= 30 || (value >= 128 && value <= 160) || value === 200);
@@ -38,9 +41,9 @@ function looksLikeAttendance(record: Uint8Array): boolean {
   }
   if (record.length === 16) {
     const codes = (method(record[8]) && method(record[9])) || state(record[8]) || state(record[9]);
-    return date(record, 4) && codes && record[10] === 0 && record[11] === 0;
+    return some(record, 0, 4) && date(record, 4) && codes && record[10] === 0 && record[11] === 0;
   }
-  return date(record, 3) && method(record[2]) && state(record[7]);
+  return some(record, 0, 2) && date(record, 3) && method(record[2]) && state(record[7]);
 }
 
 function looksLikeUser(record: Uint8Array): boolean {
@@ -59,6 +62,25 @@ function share(body: Uint8Array, size: number, looks: (record: Uint8Array) => bo
   return count === 0 ? 0 : good / count;
 }
 
+function rank<Size extends number>(
+  sizes: readonly Size[],
+  body: Uint8Array,
+  totalBytes: number,
+  looks: (record: Uint8Array) => boolean,
+): readonly { readonly size: Size; readonly share: number }[] {
+  return sizes
+    .filter((size) => totalBytes % size === 0)
+    .map((size) => ({ size, share: share(body, size, looks) }))
+    .sort((a, b) => b.share - a.share);
+}
+
+/** Whether a set whose request was not seen is a user table rather than attendance. */
+export function looksLikeUsers(body: Uint8Array): boolean {
+  const best = (ranked: readonly { readonly share: number }[]): number => ranked[0]?.share ?? 0;
+  const users = best(rank(USER_SIZES, body, body.length, looksLikeUser));
+  return users >= 0.5 && users > best(rank(RECORD_SIZES, body, body.length, looksLikeAttendance));
+}
+
 function choose<Size extends number>(
   sizes: readonly Size[],
   body: Uint8Array,
@@ -68,10 +90,7 @@ function choose<Size extends number>(
 ): Layout<Size> {
   const quotient = count !== null && count > 0 ? totalBytes / count : null;
   const exact = sizes.find((size) => size === quotient);
-  const ranked = sizes
-    .filter((size) => totalBytes % size === 0)
-    .map((size) => ({ size, share: share(body, size, looks) }))
-    .sort((a, b) => b.share - a.share);
+  const ranked = rank(sizes, body, totalBytes, looks);
   const best = ranked[0];
   if (exact !== undefined) {
     const own = ranked.find((one) => one.size === exact)?.share ?? 0;
@@ -79,7 +98,7 @@ function choose<Size extends number>(
   }
   const told = `${totalBytes} bytes for ${count ?? 'an unknown number of'} records`;
   if (best && best.share >= 0.5) {
-    return { size: best.size, anomaly: quotient === null ? null : `${told}: ${best.size} bytes each by their looks` };
+    return { size: best.size, anomaly: count === null ? null : `${told}: ${best.size} bytes each by their looks` };
   }
   const floor = sizes.find((size) => quotient !== null && size === Math.floor(quotient));
   if (floor !== undefined) return { size: floor, anomaly: `${told}: ${floor} bytes each, rounded down` };

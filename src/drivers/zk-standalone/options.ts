@@ -23,7 +23,7 @@ export const zkOptions = z.strictObject({
   /** Minutes between two comparisons of the record count while following. */
   recountMinutes: z.number().min(1).max(1440).default(10),
   /** Seconds of silence after which the connection is probed. */
-  keepAliveSeconds: z.number().min(5).max(300).default(30),
+  keepAliveSeconds: z.number().min(1).max(300).default(30),
   connectTimeoutMs: z.number().int().min(500).max(120_000).default(5000),
   answerTimeoutMs: z.number().int().min(500).max(120_000).default(5000),
   /** Silence, not total time, after which a chunk is given up. */

@@ -194,6 +194,7 @@ export function createConnection(state: SimulatorState, line: Line): SimulatedCo
     },
     [COMMAND.STATE_RRQ]: (packet) => write(COMMAND.ACK_OK, 0, packet.reply, NO_DATA),
     [COMMAND.REG_EVENT]: (packet) => {
+      if (state.faults.has('refuse-events')) return answer(packet, COMMAND.ACK_ERROR);
       mask = new Reader(packet.data, 'little').u32();
       return ok(packet);
     },

@@ -18,15 +18,16 @@ export function decodeText(field: Uint8Array, encoding: TextEncoding): string {
   return text;
 }
 
+/** A field that is full may end in half a character, which is left out. */
 function decodeWide(bytes: Uint8Array, encoding: TextEncoding): string {
   if (encoding !== 'gbk') {
     try {
-      return new TextDecoder('utf-8', { fatal: encoding === 'auto' }).decode(bytes);
+      return new TextDecoder('utf-8', { fatal: encoding === 'auto' }).decode(bytes, { stream: true });
     } catch {
       // Not valid UTF-8: GBK, below.
     }
   }
-  return iconv.decode(Buffer.from(bytes), 'gbk');
+  return iconv.decode(Buffer.from(bytes), 'gbk').replace(/[\ufffd?]$/, (last) => (bytes.at(-1) === 0x3f ? last : ''));
 }
 
 export function encodeText(text: string, encoding: 'gbk' | 'utf-8'): Uint8Array {

@@ -1,0 +1,388 @@
+/** What terminals of this protocol do in the field, and what the session makes of it. */
+import { duplexPair } from 'node:stream';
+import { describe, expect, test } from 'vitest';
+import { hex } from '../../src/core/bytes.js';
+import type { WallTime } from '../../src/core/time.js';
+import type { Finding, PunchRecord } from '../../src/drivers/driver.js';
+import { createFramer } from '../../src/drivers/framing.js';
+import { COMMAND } from '../../src/drivers/zk-standalone/codes.js';
+import { TCP_FRAMES, untcp } from '../../src/drivers/zk-standalone/codec.js';
+import { zkStandalone } from '../../src/drivers/zk-standalone/driver.js';
+import { createRig, history, keyOf, readPages, type Connection, type Rig, type RigOptions } from './rig.js';
+
+type ZkRig = ReturnType<typeof zkRig>;
+const zkRig = (options: RigOptions = {}) => createRig(zkStandalone, { records: history(60), ...options });
+const chunked = { smallAnswerBytes: 0, packetBytes: 100 };
+const keys = (punches: readonly PunchRecord[]): string[] => [...new Set(punches.map(keyOf))].sort();
+const truth = (rig: ZkRig): string[] => [...new Set(rig.terminal.records().map(keyOf))].sort();
+const codes = (findings: readonly Finding[]): string[] => [...new Set(findings.map((finding) => finding.code))].sort();
+
+async function open<Options>(rig: Rig<Options>): Promise<Connection> {
+  return rig.run(async () => {
+    const connection = await rig.connect();
+    await connection.session.identify();
+    return connection;
+  });
+}
+
+/** Follows in the background; `until` waits for a number of different punches. */
+function follow(rig: ZkRig, connection: Connection) {
+  const seen = new Map<string, PunchRecord>();
+  const drained: (string | number | boolean | null | undefined)[] = [];
+  let error: unknown = null;
+  const done = readPages(connection, null, { follow: true }, (pages) => {
+    const page = pages.at(-1);
+    for (const punch of page?.punches ?? []) seen.set(keyOf(punch), punch);
+    if (page?.drained) drained.push(page.cursor?.epoch);
+    return false;
+  }).catch((thrown: unknown) => (error = thrown));
+  return {
+    seen,
+    drained,
+    failure: () => error,
+    pass: (ms: number) => rig.run(rig.clock.sleep(ms, new AbortController().signal), 2 * ms),
+    async stop() {
+      connection.abort();
+      await rig.run(done);
+      await rig.run(connection.close());
+    },
+  };
+}
+
+describe('connecting', () => {
+  test('a wrong comm key is a matter for people, and nothing else is tried', async () => {
+    const rig = zkRig({ simulatorOptions: { commKey: 8421 }, options: { commKey: 8422 } });
+    await expect(rig.run(rig.readAll())).rejects.toMatchObject({ code: 'auth-refused', kind: 'settings' });
+  });
+
+  test('a missing comm key is the same, and the key is in no error text', async () => {
+    const rig = zkRig({ simulatorOptions: { commKey: 8421 } });
+    await expect(rig.run(rig.readAll())).rejects.toMatchObject({ code: 'auth-refused' });
+    const wrong = zkRig({ simulatorOptions: { commKey: 8421 }, options: { commKey: '777123' } });
+    const error: unknown = await wrong.run(wrong.readAll()).catch((thrown: unknown) => thrown);
+    expect(JSON.stringify(error) + String(error)).not.toMatch(/777123|8421/);
+  });
+
+  test('a comm key from a file, as text', async () => {
+    const rig = zkRig({ simulatorOptions: { commKey: 42 }, options: { commKey: '0042\n' } });
+    expect(keys((await rig.run(rig.readAll())).punches)).toEqual(truth(rig));
+  });
+
+  test('a second session is refused as busy while the first lives, and served after it', async () => {
+    const rig = zkRig();
+    const first = await open(rig);
+    await expect(rig.run(rig.connect())).rejects.toMatchObject({ code: 'terminal-busy', kind: 'retry' });
+    await rig.run(first.close());
+    expect(keys((await rig.run(rig.readAll())).punches)).toEqual(truth(rig));
+  });
+
+  test('a refusal that passes is tried once more', async () => {
+    const rig = zkRig({ faults: { 'second-session-refused': '1' } });
+    expect(keys((await rig.run(rig.readAll())).punches)).toEqual(truth(rig));
+  });
+
+  test('a panel that speaks first on the same port is wrong-protocol, and is asked only once', async () => {
+    const rig = zkRig();
+    const [ours, theirs] = duplexPair();
+    let asked = 0;
+    theirs.on('data', () => {
+      asked += 1;
+      theirs.write(Uint8Array.of(0xaa, 0x01, 0x02, 0x03, 0x55));
+    });
+    const opening = zkStandalone.open(
+      ours,
+      zkStandalone.options.parse({}),
+      { clock: rig.clock, note: () => undefined },
+      new AbortController().signal,
+    );
+    await expect(rig.run(opening)).rejects.toMatchObject({
+      code: 'wrong-protocol',
+      context: { window: 'AA 01 02 03 55' },
+    });
+    expect(asked).toBe(1);
+  });
+
+  test('options are checked: unknown keys and keys out of range are refused', () => {
+    for (const options of [
+      { commkey: 1 },
+      { commKey: 1_000_000 },
+      { commKey: 'x' },
+      { recordBytes: 20 },
+      { directionMap: { '256': 'in' } },
+    ])
+      expect(zkStandalone.options.safeParse(options).success, JSON.stringify(options)).toBe(false);
+    expect(zkStandalone.options.safeParse({ directionMap: { '4': 'out' } }).success).toBe(true);
+  });
+});
+
+describe('what a terminal may hold', () => {
+  test.each(['impossible-date', 'non-numeric-id', 'gbk-name', 'duplicate-record'])('%s', async (fault) => {
+    const rig = zkRig({ faults: { [fault]: '' }, simulatorOptions: chunked });
+    const { punches, pages } = await rig.run(rig.readAll());
+    expect(keys(punches)).toEqual(truth(rig));
+    const count = pages.at(-1)?.count;
+    expect(count?.decoded).toBe(count?.announced);
+  });
+
+  test('an impossible date keeps its text and is told', async () => {
+    const rig = zkRig({ faults: { 'impossible-date': '' } });
+    const { punches, findings } = await rig.run(rig.readAll());
+    expect(punches.some((punch) => punch.wallTime === '2025-02-30 08:05:30')).toBe(true);
+    expect(codes(findings)).toContain('impossible-date');
+  });
+
+  test('ids with letters and leading zeros stay text', async () => {
+    const users = [
+      { id: '0007', name: 'Zero' },
+      { id: 'T-0042', name: 'Letters' },
+      { id: '123456789012345678901234', name: 'Long' },
+    ];
+    const rig = zkRig({ users, records: history(9, users) });
+    expect(keys((await rig.run(rig.readAll())).punches)).toEqual(truth(rig));
+  });
+
+  test('a full memory is told', async () => {
+    const rig = zkRig({ faults: { 'memory-full': '' } });
+    expect(codes((await rig.run(rig.readAll())).findings)).toContain('memory-low');
+  });
+
+  test('GET_FREE_SIZES cut short before the counter: the set itself tells', async () => {
+    const rig = zkRig({ simulatorOptions: { sizesBytes: 20, ...chunked } });
+    const { punches, pages } = await rig.run(rig.readAll());
+    expect(keys(punches)).toEqual(truth(rig));
+    expect(pages.at(-1)?.count).toEqual({ announced: 60, decoded: 60 });
+  });
+
+  test('a direction map of the terminal wins', async () => {
+    const rig = zkRig({ options: { directionMap: { '1': 'break-out' } } });
+    const { punches } = await rig.run(rig.readAll());
+    expect(new Set(punches.map((punch) => `${punch.directionRaw} ${punch.direction}`))).toEqual(
+      new Set(['0 in', '1 break-out']),
+    );
+  });
+
+  test('records of 16 bytes with the state first are read right without being told', async () => {
+    const rig = zkRig({ simulatorOptions: { recordBytes: 16, verifyStateOrder: 'state-first' } });
+    const { punches } = await rig.run(rig.readAll());
+    expect(new Set(punches.map((punch) => punch.verify))).toEqual(new Set(['face']));
+    const told = zkRig({
+      simulatorOptions: { recordBytes: 16, verifyStateOrder: 'state-first' },
+      options: { verifyStateOrder: 'verify-first' },
+    });
+    expect((await told.run(told.readAll())).findings.some((one) => one.text.includes('state-first'))).toBe(true);
+  });
+});
+
+describe('reading', () => {
+  test.each([{ 'wrong-count': '3' }, { 'wrong-count': '-3' }, { 'truncate-dataset': '7' }])(
+    'numbers that do not agree are told: %o',
+    async (faults) => {
+      const rig = zkRig({ faults, simulatorOptions: chunked });
+      const { punches, pages, findings } = await rig.run(rig.readAll());
+      const count = pages.at(-1)?.count;
+      expect(count?.decoded).toBe(punches.length);
+      expect(count?.announced).not.toBe(count?.decoded);
+      expect(codes(findings).some((code) => code === 'count-mismatch' || code === 'unknown-layout')).toBe(true);
+      if (!('truncate-dataset' in faults)) expect(keys(punches)).toEqual(truth(rig));
+    },
+  );
+
+  test.each([
+    { 'chunk-error': '2' },
+    { 'short-chunk': '130' },
+    { 'short-chunk': '3' },
+    { 'refuse-data': '1' },
+    { 'busy-error': '2' },
+    { 'no-answer': '1' },
+  ] as Record<string, string>[])('goes on after %o', async (faults) => {
+    const rig = zkRig({ simulatorOptions: chunked });
+    const connection = await open(rig);
+    for (const [name, value] of Object.entries(faults)) rig.terminal.setFault(name, value);
+    const { punches } = await rig.run(readPages(connection, null, { follow: false }));
+    expect(keys(punches)).toEqual(truth(rig));
+    await rig.run(connection.close());
+  });
+
+  test.each(['reboot-mid-transfer', 'session-stolen'])(
+    '%s ends the session; the next one has everything',
+    async (fault) => {
+      const rig = zkRig({ simulatorOptions: chunked });
+      rig.terminal.setFault(fault, '');
+      await expect(rig.run(rig.readAll())).rejects.toMatchObject({ kind: 'retry' });
+      expect(keys((await rig.run(rig.readAll())).punches)).toEqual(truth(rig));
+    },
+  );
+
+  test('a chunk that comes slowly is waited for; silence is not', async () => {
+    const rig = zkRig({ simulatorOptions: { ...chunked, packetPauseMs: 900 }, options: { chunkSilenceMs: 2000 } });
+    const { punches } = await rig.run(rig.readAll());
+    expect(keys(punches)).toEqual(truth(rig));
+    expect(rig.clock.ticks()).toBeGreaterThan(20_000);
+  });
+
+  test('spoilt bytes on the way cost a repetition and invent nothing', async () => {
+    const rig = zkRig({ faults: { 'corrupt-checksum': '9' }, simulatorOptions: chunked });
+    const { punches, findings } = await rig.run(rig.readAll());
+    expect(keys(punches)).toEqual(truth(rig));
+    expect(codes(findings)).toContain('checksum');
+  });
+
+  test('the keypad is locked only when told to, and unlocked whatever happens', async () => {
+    const sent = async (options: Record<string, unknown>, faults: Record<string, string>): Promise<number[]> => {
+      const rig = zkRig({ options, faults, simulatorOptions: chunked });
+      const connection = await rig.run(rig.connect());
+      await rig.run(readPages(connection, null, { follow: false })).catch(() => undefined);
+      await rig.run(connection.close());
+      const cuts = createFramer(TCP_FRAMES).push(Buffer.concat(connection.sent));
+      return cuts.flatMap((cut) => (cut.kind === 'frame' ? [untcp(cut.bytes).command] : []));
+    };
+    expect(await sent({}, {})).not.toContain(COMMAND.DISABLE);
+    const forbidden = [14, 15, 33, COMMAND.RESTART, COMMAND.POWEROFF];
+    for (const faults of [{}, { 'chunk-error': '99' }]) {
+      const commands = await sent({ disableWhileReading: true }, faults);
+      // At the connect for what a crash may have left, then around the read.
+      expect(commands.filter((one) => one === COMMAND.DISABLE || one === COMMAND.ENABLE)).toEqual([
+        COMMAND.ENABLE,
+        COMMAND.DISABLE,
+        COMMAND.ENABLE,
+      ]);
+      expect(commands.at(-1)).toBe(COMMAND.EXIT);
+      expect(commands.filter((one) => forbidden.includes(one))).toEqual([]);
+    }
+  });
+
+  test('records of 8 bytes of a deleted user keep the slot number, and are told', async () => {
+    const records = [...history(4), { userId: 'gone', wallTime: '2025-09-01 12:00:00' as WallTime }];
+    const rig = zkRig({ records, simulatorOptions: { recordBytes: 8 } });
+    const { punches, findings } = await rig.run(rig.readAll());
+    expect(punches.at(-1)?.deviceUserId).toBe(String(punches.at(-1)?.deviceUid));
+    expect(codes(findings)).toContain('odd');
+  });
+});
+
+describe('following', () => {
+  test.each([10, 12, 14, 32, 36, 37, 52, 104])('events of %i bytes arrive once, acknowledged', async (eventBytes) => {
+    const rig = zkRig({ simulatorOptions: { eventBytes, recordBytes: eventBytes < 32 ? 16 : 40 } });
+    // Short events hold 16 bits only.
+    const userId = eventBytes === 12 || eventBytes >= 32 ? '20250017' : '42';
+    const watch = follow(rig, await open(rig));
+    await watch.pass(10_000);
+    // More than the simulator sends without an acknowledgement.
+    for (let index = 0; index < 20; index += 1) {
+      rig.terminal.punch(userId);
+      await watch.pass(1500);
+    }
+    expect([...watch.seen.keys()].sort()).toEqual(truth(rig));
+    expect([...watch.seen.values()].filter((punch) => punch.source === 'realtime').length).toBe(20);
+    expect(watch.drained.length).toBe(1);
+    await watch.stop();
+  });
+
+  test('a record without an event is found by comparing the counter', async () => {
+    const rig = zkRig({ options: { recountMinutes: 2 } });
+    const watch = follow(rig, await open(rig));
+    await watch.pass(10_000);
+    rig.terminal.addRecord({ userId: '42', wallTime: '2026-09-10 08:00:11' as WallTime });
+    await watch.pass(30_000);
+    expect(watch.seen.has('42 2026-09-10 08:00:11')).toBe(false);
+    await watch.pass(120_000);
+    expect(watch.seen.has('42 2026-09-10 08:00:11')).toBe(true);
+    await watch.stop();
+  });
+
+  test('a log that shrank begins a new epoch and is read again', async () => {
+    const rig = zkRig({ options: { recountMinutes: 1 } });
+    const watch = follow(rig, await open(rig));
+    await watch.pass(10_000);
+    rig.terminal.setFault('seq-reset', '');
+    rig.terminal.addRecord({ userId: '42', wallTime: '2026-09-10 08:00:11' as WallTime });
+    await watch.pass(120_000);
+    expect(watch.drained).toEqual([0, 1]);
+    expect(watch.seen.has('42 2026-09-10 08:00:11')).toBe(true);
+    expect(codes(rig.findings)).toContain('epoch-changed');
+    await watch.stop();
+  });
+
+  test('a shrunken log is noticed across sessions by the cursor', async () => {
+    const rig = zkRig();
+    const first = await rig.run(rig.readAll());
+    rig.terminal.setFault('seq-reset', '');
+    const second = await rig.run(rig.readAll(first.pages.at(-1)?.cursor ?? null));
+    expect(second.pages.at(-1)?.cursor).toEqual({ count: 0, epoch: 1 });
+    expect(codes(second.findings)).toContain('epoch-changed');
+  });
+
+  test('a terminal that died silently is noticed within a minute', async () => {
+    const rig = zkRig();
+    const watch = follow(rig, await open(rig));
+    await watch.pass(10_000);
+    rig.terminal.setFault('no-answer', '');
+    await watch.pass(60_000);
+    expect(watch.failure()).toMatchObject({ code: 'link-silent' });
+    await watch.stop();
+  });
+
+  test('a quiet terminal is left alone but for the probe, for hours', async () => {
+    const rig = zkRig({ options: { recountMinutes: 60 } });
+    const watch = follow(rig, await open(rig));
+    await watch.pass(2 * 3_600_000);
+    expect(watch.failure()).toBeNull();
+    expect(watch.drained.length).toBe(1);
+    rig.terminal.punch('42');
+    await watch.pass(2000);
+    expect([...watch.seen.keys()].sort()).toEqual(truth(rig));
+    await watch.stop();
+  });
+
+  test('a short id that could be two people is left to the log', async () => {
+    // Slot 2 belongs to person 3, and there is a person 2: an event that says 2 may mean either.
+    const users = [
+      { id: '2', name: 'A' },
+      { id: '3', name: 'B' },
+    ];
+    const rig = zkRig({
+      users,
+      records: history(4, users),
+      simulatorOptions: { eventBytes: 10 },
+      options: { recountMinutes: 1 },
+    });
+    const watch = follow(rig, await open(rig));
+    await watch.pass(10_000);
+    rig.terminal.punch('2');
+    await watch.pass(20_000);
+    expect([...watch.seen.values()].filter((punch) => punch.source === 'realtime')).toEqual([]);
+    await watch.pass(60_000);
+    expect([...watch.seen.keys()].sort()).toEqual(truth(rig));
+    await watch.stop();
+  });
+
+  test('where events are refused, the counter alone finds new punches', async () => {
+    const rig = zkRig({ options: { recountMinutes: 1 }, faults: { 'refuse-events': '' } });
+    const watch = follow(rig, await open(rig));
+    await watch.pass(10_000);
+    const made = rig.terminal.punch('42');
+    await watch.pass(90_000);
+    expect(watch.seen.get(keyOf(made))?.source).toBe('poll');
+    await watch.stop();
+  });
+
+  test('a clock that jumped years back makes punches of years ago, and they arrive', async () => {
+    const rig = zkRig();
+    const watch = follow(rig, await open(rig));
+    await watch.pass(10_000);
+    rig.terminal.setFault('clock-jump', String(-5 * 365 * 86_400_000));
+    const made = rig.terminal.punch('42');
+    await watch.pass(5000);
+    expect(made.wallTime < '2022').toBe(true);
+    expect(watch.seen.has(keyOf(made))).toBe(true);
+    await watch.stop();
+  });
+});
+
+test('raw is the record as it was received', async () => {
+  const rig = zkRig({ records: [{ userId: '20250017', wallTime: '2025-09-01 08:05:30' as WallTime }] });
+  const { punches } = await rig.run(rig.readAll());
+  expect(hex(punches[0]?.raw ?? new Uint8Array())).toBe(
+    '01 00 32 30 32 35 30 30 31 37 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 0F CA 23 2C 31 00 00 00 00 00 00 00 00 00',
+  );
+});
