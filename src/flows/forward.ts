@@ -10,7 +10,7 @@ import { asGatewayError, fail, type ErrorCode, type ErrorKind, type GatewayError
 import { randomHex } from '../core/ids.js';
 import type { Log } from '../core/log.js';
 import { within, type Clock, type Instant } from '../core/time.js';
-import type { Doorbell, Unit } from '../core/unit.js';
+import type { Bell, Doorbell, Unit } from '../core/unit.js';
 import type { Store, UpstreamState } from '../store/store.js';
 import { freshEpoch } from '../uplink/batch.js';
 import { createConversation } from '../uplink/conversation.js';
@@ -43,7 +43,7 @@ export interface ForwardOptions {
   /** Rung when a batch was sealed; we ring it for what comes in. */
   readonly outboxBell: Doorbell;
   /** Rung by us when we added an event to the journal or began an epoch. */
-  readonly journalBell: Doorbell;
+  readonly journalBell: Bell;
   readonly log: Log;
   readonly helloFacts: () => HelloFacts;
   /** Unverified requests and picture messages of the platform, for whoever answers them. Must not throw. */

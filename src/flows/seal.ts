@@ -36,7 +36,7 @@ export interface SealOptions {
   /** Rung by us when a batch was sealed. */
   readonly outboxBell: Doorbell;
   readonly persons?: PersonLookup;
-  /** Linger in milliseconds; 2 s live, 10 s when the platform is slow, unless configured. */
+  /** Linger in milliseconds, 2 s when left out; at least 10 s while the platform says that it is slow. */
   readonly lingerMs?: number | undefined;
   readonly slow?: () => boolean;
   /** Largest batch that the present broker takes; null: no limit known. */
@@ -148,7 +148,10 @@ export function createSeal(options: SealOptions): Seal {
   let waitingSince: number | null = null;
   let estimated = { from: 0, upTo: 0, bytes: 0 };
 
-  const lingerMs = (): number => options.lingerMs ?? (options.slow?.() === true ? LINGER_SLOW_MS : LINGER_MS);
+  const lingerMs = (): number => {
+    const usual = options.lingerMs ?? LINGER_MS;
+    return options.slow?.() === true ? Math.max(usual, LINGER_SLOW_MS) : usual;
+  };
 
   /** Estimates only what came since the last look, so that each doorbell costs little. */
   const estimate = (sealedN: number, headN: number): number => {

@@ -320,6 +320,10 @@ class Machine implements Conversation {
     }
     if (link.helloAt !== null && ticks >= link.helloAt) this.#hello(moment, effects);
     if (link.greetUntil !== null && ticks >= link.greetUntil) link.greetUntil = null;
+    // A pause that the platform asked for is not a lost acknowledgement.
+    if (this.#pausedUntil !== null && link.resendAt !== null && link.resendAt <= this.#pausedUntil) {
+      link.resendAt = this.#pausedUntil + link.resendMs;
+    }
     if (link.resendAt !== null && ticks >= link.resendAt) {
       this.#counts.resends += 1;
       startResend(link, standing.ackedSeq, this.#t);

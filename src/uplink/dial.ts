@@ -9,7 +9,7 @@ import { connect as tlsConnect } from 'node:tls';
 import { fail, systemCode } from '../core/errors.js';
 import { within, type Clock } from '../core/time.js';
 import { dialError } from './refusals.js';
-import type { UpstreamSettings } from './uplink.js';
+import type { UplinkAddress } from './uplink.js';
 
 /** Secrets and certificates of an upstream, read anew for each connection so that a renewed file is taken. */
 export interface Files {
@@ -20,7 +20,7 @@ export interface Files {
 }
 
 /** Reads the files that the settings name; throws `uplink-files`. */
-export async function readFiles(settings: UpstreamSettings): Promise<Files> {
+export async function readFiles(settings: UplinkAddress): Promise<Files> {
   const load = async (path: string | undefined): Promise<Buffer | undefined> => {
     if (path === undefined) return undefined;
     try {
@@ -53,7 +53,7 @@ export interface Address {
 }
 
 /** The address in the settings; throws `uplink-files` when the URL is not one of ours. */
-export function addressOf(settings: UpstreamSettings): Address {
+export function addressOf(settings: UplinkAddress): Address {
   const url = URL.canParse(settings.url) ? new URL(settings.url) : null;
   if (url === null || !['mqtt:', 'mqtts:'].includes(url.protocol) || url.hostname === '') {
     throw fail('uplink-files', { upstream: settings.id, reason: 'url must be mqtt://host:port or mqtts://host:port' });

@@ -29,11 +29,12 @@ import {
   type Uplink,
   type UplinkSession,
   type UplinkTimings,
+  type UplinkAddress,
   type UpstreamSettings,
 } from './uplink.js';
 
 export interface MqttUplinkOptions {
-  readonly settings: UpstreamSettings;
+  readonly settings: UplinkAddress & Partial<UpstreamSettings>;
   /** Real time, for deadlines. */
   readonly wire: Clock;
   readonly timings: UplinkTimings;
@@ -44,7 +45,7 @@ const PACKET_BYTES_MAX = 262_144;
 const MESSAGE_EXPIRY_S: Partial<Record<UpChannel, number>> = { batch: 900, hello: 300, res: 600, 'pic/c': 600 };
 
 function clientOptions(
-  settings: UpstreamSettings,
+  settings: UplinkAddress,
   timings: UplinkTimings,
   files: Files,
   sid: string,

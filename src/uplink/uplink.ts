@@ -29,10 +29,14 @@ export interface UpstreamSettings {
   };
   readonly platformKeysFile: string;
   readonly platformRootKeyFile?: string | undefined;
-  readonly fieldSet: FieldSet;
+  /** Departures from the default field set. */
+  readonly fieldSet: Partial<FieldSet>;
   readonly spreadSeconds?: number | undefined;
   readonly lingerSeconds?: number | undefined;
 }
+
+/** What is needed to find the broker and to be admitted. */
+export type UplinkAddress = Pick<UpstreamSettings, 'id' | 'gw' | 'zone' | 'url' | 'prefix' | 'mqtt'>;
 
 /** Every wait of the upstream conversation, in milliseconds. Tests and the demonstration shorten them. */
 export interface UplinkTimings {
