@@ -194,6 +194,7 @@ async function answered<T>(
   return result;
 }
 
-function withoutSecrets(url: string): string {
+/** The address without user name and password, for logs and errors. */
+export function withoutSecrets(url: string): string {
   return url.replace(/\/\/[^@/]*@/, '//');
 }

@@ -8,7 +8,7 @@
  */
 import { once } from 'node:events';
 import { join } from 'node:path';
-import { asGatewayError } from '../core/errors.js';
+import { asGatewayError, fail } from '../core/errors.js';
 import { randomHex } from '../core/ids.js';
 import type { Log } from '../core/log.js';
 import { within, type Clock } from '../core/time.js';
@@ -19,7 +19,7 @@ import { createChain } from './chain.js';
 import { loadPlatformKeys, type PlatformKeys } from './keys.js';
 import { createKeyring } from './keyring.js';
 import { createLedger, type Ledger } from './ledger.js';
-import { openWire, type Delivery, type MqttVersion, type Wire } from './mqtt.js';
+import { openWire, withoutSecrets, type Delivery, type MqttVersion, type Wire } from './mqtt.js';
 import { createQuestions, type GatewayAnswer } from './questions.js';
 import { createReceiver, type AckDraft, type Counts } from './receive.js';
 import { readGatewayFile, registerGateway, revokeKey, type GatewayEntry } from './registry.js';
@@ -28,6 +28,7 @@ import { createPlatformStore, type PlatformStore } from './store.js';
 
 const RECONNECT_MS_MAX = 2000;
 const DRAIN_MS = 2000;
+const CONNECTED_MS = 600_000;
 const ANNOUNCE_MS = 3_600_000;
 const STATE_VALID_MS = 12 * 3_600_000;
 const KEY_SET_VALID_MS = 365 * 86_400_000;
@@ -144,7 +145,7 @@ export function createPlatform(settings: PlatformSettings, parts: PlatformParts)
   });
 
   function open(): Wire {
-    if (!wire) throw asGatewayError(new Error('not connected'));
+    if (!wire) throw fail('platform-broker', { url: withoutSecrets(settings.url), reason: 'not connected' });
     return wire;
   }
 
@@ -231,16 +232,18 @@ export function createPlatform(settings: PlatformSettings, parts: PlatformParts)
       connections += 1;
       onOpen();
       for (const tell of onConnected.splice(0)) tell();
-      log.info({ url: settings.url.replace(/\/\/[^@/]*@/, '//'), version, shared }, 'connected to the broker');
+      log.info({ url: withoutSecrets(settings.url), version, shared }, 'connected to the broker');
       const helpers = [
         acks.run(opened, life.signal),
         settings.announce ? announceLoop(opened, life.signal) : Promise.resolve(),
       ];
-      for (const helper of helpers)
-        helper.catch(
-          (error: unknown) =>
-            life.signal.aborted || log.warn({ code: asGatewayError(error).code }, 'platform helper ended'),
-        );
+      for (const helper of helpers) {
+        helper.catch((error: unknown) => {
+          if (life.signal.aborted) return;
+          log.warn({ code: asGatewayError(error).code }, 'the broker does not take what the platform says');
+          void opened.close();
+        });
+      }
       const reason = await Promise.race([opened.closed, aborted(signal)]);
       if (!signal.aborted) {
         queue.length = 0;
@@ -260,8 +263,9 @@ export function createPlatform(settings: PlatformSettings, parts: PlatformParts)
     const never = new AbortController().signal;
     const until = clock.ticks() + DRAIN_MS;
     while ((queue.length > 0 || acks.pending() > 0) && clock.ticks() < until) await clock.sleep(10, never);
-    if (settings.announce)
-      await last.publish(`${prefix}att/v1/plat/state`, '', { retain: true }, never).catch(() => undefined);
+    if (!settings.announce) return;
+    const cleared = last.publish(`${prefix}att/v1/plat/state`, '', { retain: true }, never);
+    await within(clock, DRAIN_MS, never, cleared).catch(() => undefined);
   }
 
   async function announceLoop(on: Wire, signal: AbortSignal): Promise<void> {
@@ -306,7 +310,12 @@ export function createPlatform(settings: PlatformSettings, parts: PlatformParts)
     connected: async (signal) => {
       if (wire) return;
       const opens = new Promise<void>((resolve) => onConnected.push(resolve));
-      await within(clock, 600_000, signal, opens);
+      if ((await within(clock, CONNECTED_MS, signal, opens)) === 'late') {
+        throw fail('platform-broker', {
+          url: withoutSecrets(settings.url),
+          reason: `no connection within ${CONNECTED_MS} ms`,
+        });
+      }
     },
     async stop() {
       stopWire.abort(new Error('stopping'));

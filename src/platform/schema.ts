@@ -72,18 +72,19 @@ CREATE TABLE record (
   PRIMARY KEY (gw, ep, n)
 ) STRICT, WITHOUT ROWID;
 
--- Each punch once, by its identity. nth counts equal identities within one epoch, from 0.
+-- Each punch once, by its identity. nth counts equal identities within one epoch, from 0. The time comes early in the
+-- key because punches arrive in the order of time: inserts touch the last pages only.
 CREATE TABLE punch (
   gw TEXT NOT NULL, device_sn TEXT NOT NULL, device_user_id TEXT NOT NULL, wall_time TEXT NOT NULL,
   nth INTEGER NOT NULL, ep TEXT NOT NULL, n INTEGER NOT NULL,
-  PRIMARY KEY (gw, device_sn, device_user_id, wall_time, nth)
+  PRIMARY KEY (gw, wall_time, device_user_id, device_sn, nth)
 ) STRICT, WITHOUT ROWID;
 
 -- The same punch delivered again in another epoch (a rebuilt gateway read its terminals again).
 CREATE TABLE punch_again (
   gw TEXT NOT NULL, device_sn TEXT NOT NULL, device_user_id TEXT NOT NULL, wall_time TEXT NOT NULL,
   nth INTEGER NOT NULL, ep TEXT NOT NULL, n INTEGER NOT NULL,
-  PRIMARY KEY (gw, device_sn, device_user_id, wall_time, ep, nth)
+  PRIMARY KEY (gw, wall_time, device_user_id, device_sn, ep, nth)
 ) STRICT, WITHOUT ROWID;
 
 -- Last heartbeat of each gateway, as it came.
