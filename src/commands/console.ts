@@ -23,7 +23,13 @@ export function createConsole(json: boolean): Console {
 /** Exit codes of the contract. */
 export const EXIT = { good: 0, no: 1, usage: 2, unreachable: 3, fault: 4 } as const;
 
-const EXIT_OF_KIND = { settings: EXIT.usage, storage: EXIT.usage, retry: EXIT.unreachable, peer: EXIT.unreachable, bug: EXIT.fault } as const;
+const EXIT_OF_KIND = {
+  settings: EXIT.usage,
+  storage: EXIT.usage,
+  retry: EXIT.unreachable,
+  peer: EXIT.unreachable,
+  bug: EXIT.fault,
+} as const;
 
 export function exitCodeOf(error: GatewayError): number {
   return EXIT_OF_KIND[error.kind];
@@ -33,10 +39,21 @@ export function exitCodeOf(error: GatewayError): number {
 export function reportError(thrown: unknown, io: Console): number {
   const error = asGatewayError(thrown);
   const [zh, en] = [error.explain('zh'), error.explain('en')];
-  if (io.json) io.out(JSON.stringify({ error: error.code, kind: error.kind, zh: zh.what, en: en.what, remedyZh: zh.remedy, remedyEn: en.remedy }));
+  if (io.json)
+    io.out(
+      JSON.stringify({
+        error: error.code,
+        kind: error.kind,
+        zh: zh.what,
+        en: en.what,
+        remedyZh: zh.remedy,
+        remedyEn: en.remedy,
+      }),
+    );
   io.err(`错误 ${error.code}:${zh.what}${zh.remedy}`);
   io.err(`Error ${error.code}: ${en.what} ${en.remedy}`);
-  if (error.kind === 'bug' && error.cause instanceof Error && error.cause.stack !== undefined) io.err(error.cause.stack);
+  if (error.kind === 'bug' && error.cause instanceof Error && error.cause.stack !== undefined)
+    io.err(error.cause.stack);
   return exitCodeOf(error);
 }
 

@@ -45,7 +45,11 @@ async function readInput(file: string | undefined): Promise<Buffer> {
 function chunksOf(input: Buffer, args: DecodeArguments): readonly Chunk[] {
   if (args.raw) return [{ from: args.from, bytes: input }];
   const text = input.toString('utf8');
-  if (/^\s*(?:\d+\s+)?[<>]\s/m.test(text)) return parseCapture(text).entries.map((one) => ({ from: one.direction === 'from-device' ? ('device' as const) : ('gateway' as const), bytes: one.bytes }));
+  if (/^\s*(?:\d+\s+)?[<>]\s/m.test(text))
+    return parseCapture(text).entries.map((one) => ({
+      from: one.direction === 'from-device' ? ('device' as const) : ('gateway' as const),
+      bytes: one.bytes,
+    }));
   return [{ from: args.from, bytes: parseHex(text) }];
 }
 
@@ -70,11 +74,19 @@ export async function runDecode(args: DecodeArguments, drivers: readonly Driver[
     } else if (item.kind === 'message') {
       count.messages += 1;
       const arrow = from === 'device' ? '<' : '>';
-      io.out(io.json ? JSON.stringify({ kind: 'message', from, name: item.name, ...item.fields, bytes: item.bytes.length }) : `${arrow} ${item.name} ${JSON.stringify(item.fields)}`);
+      io.out(
+        io.json
+          ? JSON.stringify({ kind: 'message', from, name: item.name, ...item.fields, bytes: item.bytes.length })
+          : `${arrow} ${item.name} ${JSON.stringify(item.fields)}`,
+      );
     } else {
       count.noise += item.bytes.length;
       const window = hex(item.bytes.subarray(0, 32)) + (item.bytes.length > 32 ? ' …' : '');
-      io.out(io.json ? JSON.stringify({ kind: 'noise', from, bytes: Buffer.from(item.bytes).toString('hex'), reason: item.reason }) : `? ${item.bytes.length} 字节噪声 noise (${item.reason}): ${window}`);
+      io.out(
+        io.json
+          ? JSON.stringify({ kind: 'noise', from, bytes: Buffer.from(item.bytes).toString('hex'), reason: item.reason })
+          : `? ${item.bytes.length} 字节噪声 noise (${item.reason}): ${window}`,
+      );
     }
   };
 
@@ -82,7 +94,8 @@ export async function runDecode(args: DecodeArguments, drivers: readonly Driver[
   for (const chunk of chunks) {
     const decoder = decoders.get(chunk.from) ?? driver.decoder(options, chunk.from);
     decoders.set(chunk.from, decoder);
-    for (const piece of pieces(chunk.bytes, args.split)) for (const item of decoder.push(piece)) print(item, chunk.from);
+    for (const piece of pieces(chunk.bytes, args.split))
+      for (const item of decoder.push(piece)) print(item, chunk.from);
   }
   for (const [from, decoder] of decoders) for (const item of decoder.end()) print(item, from);
   const summary = { messages: count.messages, punches: count.punches, noise: count.noise };

@@ -24,7 +24,8 @@ export function parseSets(sets: readonly string[]): Record<string, unknown> {
   const found = new Map<string, unknown>();
   for (const text of sets) {
     const at = text.indexOf('=');
-    if (at < 1) throw fail('bad-argument', { argument: `--set ${text}`, reason: 'write key=value', reasonZh: '请写成 键=值' });
+    if (at < 1)
+      throw fail('bad-argument', { argument: `--set ${text}`, reason: 'write key=value', reasonZh: '请写成 键=值' });
     found.set(text.slice(0, at), valueOf(text.slice(at + 1)));
   }
   return Object.fromEntries(found);
@@ -48,7 +49,8 @@ export function checkOptions<T>(schema: z.ZodType<T>, given: unknown, what: stri
   const known = schema instanceof z.ZodObject ? Object.keys(schema.shape) : [];
   const unknown = issue?.code === 'unrecognized_keys' ? issue.keys[0] : undefined;
   const near = unknown === undefined ? null : nearestWord(unknown, known);
-  const hint = near === null ? (unknown === undefined ? '' : ` (known: ${known.join(', ')})`) : ` (did you mean "${near}"?)`;
+  const hint =
+    near === null ? (unknown === undefined ? '' : ` (known: ${known.join(', ')})`) : ` (did you mean "${near}"?)`;
   throw fail('bad-argument', {
     argument: unknown ?? (key === '' ? what : key),
     reason: `${unknown === undefined ? (issue?.message ?? 'invalid') : `${what} does not know it`}${hint}`,
@@ -61,5 +63,10 @@ export function findDriver(drivers: readonly Driver[], name: string): Driver {
   if (driver) return driver;
   const names = drivers.map((one) => one.name);
   const near = nearestWord(name, names);
-  throw fail('unknown-driver', { found: name, known: names.join(', '), nearest: near === null ? '' : ` (${near}?)` });
+  const hint = near === null ? `known are ${names.join(', ')}` : `did you mean "${near}"?`;
+  throw fail('bad-argument', {
+    argument: `--driver ${name}`,
+    reason: hint,
+    reasonZh: near === null ? `已知驱动:${names.join('、')}` : `是否指 “${near}”?`,
+  });
 }

@@ -46,10 +46,21 @@ export function punchLine(punch: PunchRecord): string {
 
 function printIdentity(identity: TerminalIdentity, clock: string, io: Console): void {
   if (io.json) {
-    io.out(JSON.stringify({ kind: 'identity', serial: identity.serial, model: identity.model, firmware: identity.firmware, clock, details: identity.details }));
+    io.out(
+      JSON.stringify({
+        kind: 'identity',
+        serial: identity.serial,
+        model: identity.model,
+        firmware: identity.firmware,
+        clock,
+        details: identity.details,
+      }),
+    );
     return;
   }
-  io.out(`序列号 serial ${identity.serial}  型号 model ${identity.model ?? '?'}  固件 firmware ${identity.firmware ?? '?'}  时钟 clock ${clock}`);
+  io.out(
+    `序列号 serial ${identity.serial}  型号 model ${identity.model ?? '?'}  固件 firmware ${identity.firmware ?? '?'}  时钟 clock ${clock}`,
+  );
 }
 
 function takePage(page: PunchPage, tally: Tally, print: (punch: PunchRecord) => void): void {
@@ -64,7 +75,12 @@ function takePage(page: PunchPage, tally: Tally, print: (punch: PunchRecord) => 
   if (page.drained) tally.drained = true;
 }
 
-export async function runPull(args: PullArguments, drivers: readonly Driver[], io: Console, signal: AbortSignal): Promise<number> {
+export async function runPull(
+  args: PullArguments,
+  drivers: readonly Driver[],
+  io: Console,
+  signal: AbortSignal,
+): Promise<number> {
   const driver = findDriver(drivers, args.driver);
   const reach = parseReach(args.reach, driver.defaultPort ?? undefined);
   const options = checkOptions(driver.options, parseSets(args.set), driver.name);
@@ -75,12 +91,14 @@ export async function runPull(args: PullArguments, drivers: readonly Driver[], i
     if (finding.code === 'noise') tally.noise += Number(finding.data?.['bytes'] ?? 0);
     else if (!io.json) io.err(`! ${finding.code}: ${finding.text}`);
   };
-  const print = (serial: string) => (punch: PunchRecord): void => {
-    if (args.since !== undefined && punch.wallTime < args.since) return;
-    tally.printed += 1;
-    if (tally.printed % 1000 === 0) progress.show(`${tally.printed} 条打卡 punches …`);
-    io.out(io.json ? JSON.stringify(punchJson(punch, serial, args.zone)) : punchLine(punch));
-  };
+  const print =
+    (serial: string) =>
+    (punch: PunchRecord): void => {
+      if (args.since !== undefined && punch.wallTime < args.since) return;
+      tally.printed += 1;
+      if (tally.printed % 1000 === 0) progress.show(`${tally.printed} 条打卡 punches …`);
+      io.out(io.json ? JSON.stringify(punchJson(punch, serial, args.zone)) : punchLine(punch));
+    };
 
   let exit: number = EXIT.good;
   const stop = new AbortController();
@@ -110,11 +128,14 @@ export async function runPull(args: PullArguments, drivers: readonly Driver[], i
   if (args.captureFile !== undefined) {
     const where = formatReach(reach);
     await writeCapture(args.captureFile, tap.snapshot(where, { driver: driver.name, reach: where }));
-    io.err(`线路数据已写入 ${args.captureFile}(含人员编号,请妥善保管)。 Wire data written; it contains user ids, keep it safe.`);
+    io.err(
+      `线路数据已写入 ${args.captureFile}(含人员编号,请妥善保管)。 Wire data written; it contains user ids, keep it safe.`,
+    );
   }
   const complete = tally.drained && (tally.announced === null || tally.decoded >= tally.announced);
   const summary = { announced: tally.announced, decoded: tally.decoded, noise: tally.noise };
-  if (io.json) io.out(JSON.stringify({ kind: 'summary', ...summary, printed: tally.printed, live: tally.live, complete }));
+  if (io.json)
+    io.out(JSON.stringify({ kind: 'summary', ...summary, printed: tally.printed, live: tally.live, complete }));
   else io.out(JSON.stringify(summary));
   if (exit === EXIT.good && !complete) {
     io.err('读取不完整,请再试一次;切勿清空考勤机。 The read is not complete; try again, and never clear the terminal.');

@@ -42,9 +42,20 @@ const wall = z.string().transform((text, context): WallTime => {
 
 /** What the control port understands. */
 const COMMAND = z.discriminatedUnion('do', [
-  z.strictObject({ do: z.literal('punch'), user: z.string(), verify: VERIFY.optional(), direction: DIRECTION.optional() }),
+  z.strictObject({
+    do: z.literal('punch'),
+    user: z.string(),
+    verify: VERIFY.optional(),
+    direction: DIRECTION.optional(),
+  }),
   z.strictObject({ do: z.literal('add-user'), id: z.string(), name: z.string().default('') }),
-  z.strictObject({ do: z.literal('add-record'), user: z.string(), wallTime: wall, verify: VERIFY.optional(), direction: DIRECTION.optional() }),
+  z.strictObject({
+    do: z.literal('add-record'),
+    user: z.string(),
+    wallTime: wall,
+    verify: VERIFY.optional(),
+    direction: DIRECTION.optional(),
+  }),
   z.strictObject({ do: z.literal('clock-offset'), ms: z.int() }),
   z.strictObject({ do: z.literal('fault'), name: z.string(), value: z.string().nullable().default('') }),
   z.strictObject({ do: z.literal('records') }),
@@ -57,7 +68,10 @@ function obey(terminal: SimulatedTerminal, line: string): unknown {
   const command = parsed.data;
   switch (command.do) {
     case 'punch':
-      return terminal.punch(command.user, { ...(command.verify ? { verify: command.verify } : {}), ...(command.direction ? { direction: command.direction } : {}) });
+      return terminal.punch(command.user, {
+        ...(command.verify ? { verify: command.verify } : {}),
+        ...(command.direction ? { direction: command.direction } : {}),
+      });
     case 'add-user':
       terminal.addUser({ id: command.id, name: command.name });
       return { ok: true };
@@ -104,7 +118,14 @@ function serveControl(terminal: SimulatedTerminal, port: number): Promise<Server
 }
 
 /** Serves a serial line for as long as it exists; opens it again when the cable comes back. */
-async function serveSerial(terminal: SimulatedTerminal, reach: Reach, links: Links, clock: Clock, signal: AbortSignal, ready: () => void): Promise<void> {
+async function serveSerial(
+  terminal: SimulatedTerminal,
+  reach: Reach,
+  links: Links,
+  clock: Clock,
+  signal: AbortSignal,
+  ready: () => void,
+): Promise<void> {
   for (;;) {
     {
       await using link = await links.open(reach, signal);
@@ -116,7 +137,12 @@ async function serveSerial(terminal: SimulatedTerminal, reach: Reach, links: Lin
   }
 }
 
-export async function runSimulateTerminal(args: SimulateArguments, drivers: readonly Driver[], io: Console, signal: AbortSignal): Promise<number> {
+export async function runSimulateTerminal(
+  args: SimulateArguments,
+  drivers: readonly Driver[],
+  io: Console,
+  signal: AbortSignal,
+): Promise<number> {
   const driver = findDriver(drivers, args.driver);
   const reach = parseReach(args.reach, driver.defaultPort ?? undefined);
   const clock = systemClock();
@@ -128,12 +154,25 @@ export async function runSimulateTerminal(args: SimulateArguments, drivers: read
     users: simulatedUsers(args.users),
     records: simulatedHistory(args.records, args.users, HISTORY_END),
     faults: parseFaults(args.fault),
-    options: checkOptions(driver.simulatorOptions, parseSets(args.set), `${driver.name} simulator`) as Record<string, unknown>,
+    options: checkOptions(driver.simulatorOptions, parseSets(args.set), `${driver.name} simulator`) as Record<
+      string,
+      unknown
+    >,
     seed: args.seed,
   });
   const control = args.control === undefined ? null : await serveControl(terminal, args.control);
   const ready = (): void => {
-    io.out(JSON.stringify({ kind: 'ready', driver: driver.name, reach: formatReach(reach), serial: args.serial, users: args.users, records: args.records, control: args.control ?? null }));
+    io.out(
+      JSON.stringify({
+        kind: 'ready',
+        driver: driver.name,
+        reach: formatReach(reach),
+        serial: args.serial,
+        users: args.users,
+        records: args.records,
+        control: args.control ?? null,
+      }),
+    );
     io.err(`模拟考勤机已就绪:${formatReach(reach)}(Ctrl+C 结束)。 Simulated terminal ready; Ctrl+C ends it.`);
   };
   try {
@@ -146,7 +185,12 @@ export async function runSimulateTerminal(args: SimulateArguments, drivers: read
       });
     } else if (reach.kind === 'tcp') {
       const tap = createTap(clock);
-      const listening = await accept({ ...reach, kind: 'tcp-listen' }, (link) => terminal.serve(link, signal), signal, (peer) => tap.stream(peer));
+      const listening = await accept(
+        { ...reach, kind: 'tcp-listen' },
+        (link) => terminal.serve(link, signal),
+        signal,
+        (peer) => tap.stream(peer),
+      );
       ready();
       await listening.closed;
     } else {

@@ -12,8 +12,17 @@ export interface Unit {
   run(signal: AbortSignal): Promise<void>;
 }
 
-export interface Doorbell {
+/** The side of a doorbell that rings. */
+export interface Bell {
   ring(): void;
+}
+
+/** One bell that rings several. */
+export function chime(...bells: readonly Bell[]): Bell {
+  return { ring: () => bells.forEach((bell) => bell.ring()) };
+}
+
+export interface Doorbell extends Bell {
   /** Resolves on a ring (also one that came before) or after `atMostMs`; rejects when aborted. */
   wait(atMostMs: number, signal: AbortSignal): Promise<void>;
 }

@@ -6,7 +6,8 @@
 import { seededRandom } from '../drivers/faults.js';
 import { documentNumber, personName, userId } from './people.js';
 
-export type Habit = 'punctual' | 'early' | 'late' | 'very-late' | 'twice' | 'forgets-out' | 'leaves-early' | 'absent-afternoon';
+export type Habit =
+  'punctual' | 'early' | 'late' | 'very-late' | 'twice' | 'forgets-out' | 'leaves-early' | 'absent-afternoon';
 export type TerminalName = 'theory' | 'workshop';
 
 export interface DemoTrainee {
@@ -46,7 +47,7 @@ export const TRAINEES = 24;
 export const STRANGER_ID = '77770001';
 /** The workshop terminal's clock is this much fast; the gateway measures it and corrects. */
 export const WORKSHOP_CLOCK_MS = 300_000;
-export const NETWORK_CUT = { from: at('10:00'), to: at('11:00') };
+export const NETWORK_CUT = { from: at('11:55'), to: at('12:55') };
 export const TERMINAL_RESTART = at('13:15');
 export const DAY_BEGINS = at('07:40');
 export const LESSONS_END = at('18:10');

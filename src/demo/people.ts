@@ -5,8 +5,58 @@
 import { addDays, parseLocalDate, wallTime, type LocalDate, type WallTime } from '../core/time.js';
 import type { SimulatedPunch, SimulatedUser } from '../drivers/driver.js';
 
-const SURNAMES = ['王', '李', '张', '刘', '陈', '杨', '赵', '黄', '周', '吴', '徐', '孙', '胡', '朱', '高', '林', '何', '郭', '马', '罗', '梁', '宋', '郑', '谢'];
-const GIVEN = ['建国', '秀英', '志强', '丽华', '海燕', '文博', '晓明', '玉兰', '永刚', '春梅', '国栋', '雪梅', '振华', '桂芳', '立新', '红霞', '卫东', '凤英', '俊杰', '淑珍', '浩然', '婷婷', '德胜', '美玲'];
+const SURNAMES = [
+  '王',
+  '李',
+  '张',
+  '刘',
+  '陈',
+  '杨',
+  '赵',
+  '黄',
+  '周',
+  '吴',
+  '徐',
+  '孙',
+  '胡',
+  '朱',
+  '高',
+  '林',
+  '何',
+  '郭',
+  '马',
+  '罗',
+  '梁',
+  '宋',
+  '郑',
+  '谢',
+];
+const GIVEN = [
+  '建国',
+  '秀英',
+  '志强',
+  '丽华',
+  '海燕',
+  '文博',
+  '晓明',
+  '玉兰',
+  '永刚',
+  '春梅',
+  '国栋',
+  '雪梅',
+  '振华',
+  '桂芳',
+  '立新',
+  '红霞',
+  '卫东',
+  '凤英',
+  '俊杰',
+  '淑珍',
+  '浩然',
+  '婷婷',
+  '德胜',
+  '美玲',
+];
 
 export function personName(index: number): string {
   return `${SURNAMES[index % SURNAMES.length] ?? '王'}${GIVEN[(index * 7) % GIVEN.length] ?? '建国'}`;

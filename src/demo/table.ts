@@ -15,7 +15,10 @@ export interface TableRow {
 /** Cells that a text occupies: CJK and full-width characters take two. */
 export function cells(text: string): number {
   let width = 0;
-  for (const char of text) width += /[\u1100-\u115f\u2e80-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe4f\uff00-\uff60\uffe0-\uffe6]/u.test(char) ? 2 : 1;
+  for (const char of text)
+    width += /[\u1100-\u115f\u2e80-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe4f\uff00-\uff60\uffe0-\uffe6]/u.test(char)
+      ? 2
+      : 1;
   return width;
 }
 
@@ -23,19 +26,16 @@ export function pad(text: string, width: number): string {
   return text + ' '.repeat(Math.max(0, width - cells(text)));
 }
 
-/** `王建国` becomes `王*国`, `张三` becomes `张*`. */
-export function maskName(name: string): string {
-  const chars = [...name];
-  if (chars.length <= 2) return `${chars[0] ?? ''}*`;
-  return `${chars[0] ?? ''}${'*'.repeat(chars.length - 2)}${chars[chars.length - 1] ?? ''}`;
-}
-
 const WIDTHS = [4, 8, 7, 6, 6, 6, 6, 5] as const;
 const HEAD = ['序号', '姓名', '学员号', '上到', '上退', '下到', '下退', '课时', '说明 flags'];
 
 /** One line for each trainee, and a sum line. */
 export function attendanceTable(title: string, rows: readonly TableRow[]): readonly string[] {
-  const line = (texts: readonly string[]): string => texts.map((text, at) => pad(text, WIDTHS[at] ?? 0)).join(' ').trimEnd();
+  const line = (texts: readonly string[]): string =>
+    texts
+      .map((text, at) => pad(text, WIDTHS[at] ?? 0))
+      .join(' ')
+      .trimEnd();
   const body = rows.map((row) =>
     line([
       String(row.index),

@@ -36,6 +36,10 @@ export interface PunchRecord {
 /** JSON that only the driver understands: where reading stands. */
 export type Cursor = Readonly<Record<string, string | number | boolean | null>>;
 
+/**
+ * What was read at once. A session that follows yields a page without punches, neither drained nor counted, after each
+ * keep-alive: the terminal is still there and has nothing new, and between pages other requests may be made.
+ */
 export interface PunchPage {
   readonly punches: readonly PunchRecord[];
   /** Position to store with these punches, or null to leave it as it is. */

@@ -9,7 +9,7 @@ import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { asGatewayError } from '../core/errors.js';
 import type { Log } from '../core/log.js';
 import type { Clock, Instant } from '../core/time.js';
-import type { Doorbell, Unit } from '../core/unit.js';
+import type { Bell, Unit } from '../core/unit.js';
 import type { Store } from '../store/store.js';
 
 export type DiskState = 'ok' | 'low' | 'critical' | 'unknown';
@@ -31,7 +31,7 @@ export interface HealthParts {
   readonly store: Store;
   readonly clock: Clock;
   readonly log: Log;
-  readonly bell: Doorbell;
+  readonly bell: Bell;
   /** Tells the service manager; empty function when there is none. */
   readonly notify: (state: string) => void;
   readonly watchdogMs: number | null;
@@ -49,9 +49,14 @@ const MB = 1024 * 1024;
 /** systemd knows whether any time service has synchronised the kernel clock; without systemd nobody can say. */
 export async function systemTimeSource(signal: AbortSignal): Promise<'ntp' | 'none' | 'unknown'> {
   return new Promise((resolve) => {
-    execFile('timedatectl', ['show', '--property=NTPSynchronized', '--value'], { timeout: 3000, signal }, (error, stdout) => {
-      resolve(error ? 'unknown' : stdout.trim() === 'yes' ? 'ntp' : 'none');
-    });
+    execFile(
+      'timedatectl',
+      ['show', '--property=NTPSynchronized', '--value'],
+      { timeout: 3000, signal },
+      (error, stdout) => {
+        resolve(error ? 'unknown' : stdout.trim() === 'yes' ? 'ntp' : 'none');
+      },
+    );
   });
 }
 
@@ -89,7 +94,8 @@ export function createHealth(parts: HealthParts): Health {
     } catch {
       freeMb = null;
     }
-    const state: DiskState = freeMb === null ? 'unknown' : freeMb < CRITICAL_MB ? 'critical' : freeMb < LOW_MB ? 'low' : 'ok';
+    const state: DiskState =
+      freeMb === null ? 'unknown' : freeMb < CRITICAL_MB ? 'critical' : freeMb < LOW_MB ? 'low' : 'ok';
     if (state === disk) return;
     const before = disk;
     disk = state;
@@ -113,7 +119,12 @@ export function createHealth(parts: HealthParts): Health {
           [wall, ticks] = [nowWall, nowTicks];
           if (Math.abs(step) > STEP_MS) {
             clockSteps += 1;
-            tell('clock', { source: 'gateway', beforeMs: Math.trunc(nowWall - step), afterMs: nowWall, stepMs: Math.trunc(step) });
+            tell('clock', {
+              source: 'gateway',
+              beforeMs: Math.trunc(nowWall - step),
+              afterMs: nowWall,
+              stepMs: Math.trunc(step),
+            });
           }
           if (parts.watchdogMs !== null && nowTicks - fed >= parts.watchdogMs / 3) {
             fed = nowTicks;

@@ -11,8 +11,17 @@ import { asGatewayError, fail } from '../core/errors.js';
 import type { Log } from '../core/log.js';
 import { formatReach, type Reach } from '../core/reach.js';
 import { instantToWall, wallToInstant, type Clock, type Instant, type Zone } from '../core/time.js';
-import type { Doorbell, Unit } from '../core/unit.js';
-import type { Cursor, Driver, Finding, PunchPage, PunchRecord, TerminalIdentity, TerminalSession, Wire } from '../drivers/driver.js';
+import type { Bell, Unit } from '../core/unit.js';
+import type {
+  Cursor,
+  Driver,
+  Finding,
+  PunchPage,
+  PunchRecord,
+  TerminalIdentity,
+  TerminalSession,
+  Wire,
+} from '../drivers/driver.js';
 import type { Delivery, PunchFact } from '../rules/facts.js';
 import type { Store, TouchedDay } from '../store/store.js';
 
@@ -42,7 +51,7 @@ export interface IntakeParts {
   readonly wire: Clock;
   readonly log: Log;
   /** Rung after every commit that added something. */
-  readonly bell: Doorbell;
+  readonly bell: Bell;
   /** Whose punch this is, and which days of credit it can change. */
   readonly match: (terminalId: string, deviceUserId: string, at: Instant) => string | null;
   readonly daysTouchedBy: (punch: PunchFact) => readonly Omit<TouchedDay, 'stamp' | 'cause'>[];
@@ -108,7 +117,12 @@ export function createIntake(parts: IntakeParts): Intake {
     log.debug({ terminal: terminal.id, finding: finding.code, ...finding.data }, finding.text);
     if (REPORTED_FINDINGS.has(finding.code)) {
       store.transact((tx) =>
-        tx.addEvent({ kind: 'event', what: 'device', at: clock.now(), data: { terminal: terminal.id, state: finding.code, ...finding.data } }),
+        tx.addEvent({
+          kind: 'event',
+          what: 'device',
+          at: clock.now(),
+          data: { terminal: terminal.id, state: finding.code, ...finding.data },
+        }),
       );
       parts.bell.ring();
     }
@@ -135,7 +149,9 @@ export function createIntake(parts: IntakeParts): Intake {
             ...(met.firmware === null ? {} : { firmware: met.firmware }),
             driver: terminal.driver.name,
             decoder: terminal.driver.decoderVersion,
-            definition: terminal.definition ? `${terminal.definition.id}@${terminal.definition.hash.slice(0, 16)}` : null,
+            definition: terminal.definition
+              ? `${terminal.definition.id}@${terminal.definition.hash.slice(0, 16)}`
+              : null,
           },
         });
         if (bound?.serial !== met.serial) tx.setCursor(bindingKey(terminal.id), { serial: met.serial });
@@ -215,14 +231,16 @@ export function createIntake(parts: IntakeParts): Intake {
     const added = store.transact((tx) => {
       let count = 0;
       for (const record of page.punches) {
-        const delivery: Delivery = record.source === 'realtime' || record.source === 'push' || live ? 'live' : 'backfill';
+        const delivery: Delivery =
+          record.source === 'realtime' || record.source === 'push' || live ? 'live' : 'backfill';
         const fact = factOf(record, serial, delivery);
         if (tx.addPunch(fact) === null) continue;
         count += 1;
         const cause = delivery === 'live' ? 'punch' : 'backfill';
         for (const day of parts.daysTouchedBy(fact)) tx.touchDay({ ...day, cause });
       }
-      if (page.cursor && JSON.stringify(store.cursor(serial)) !== JSON.stringify(page.cursor)) tx.setCursor(serial, page.cursor);
+      if (page.cursor && JSON.stringify(store.cursor(serial)) !== JSON.stringify(page.cursor))
+        tx.setCursor(serial, page.cursor);
       if (news) {
         const data = { terminal: terminal.id, deviceSn: serial, announced: news.announced, decoded: news.decoded };
         tx.addEvent({ kind: 'event', what: 'count-mismatch', at: clock.now(), data });
@@ -283,7 +301,12 @@ export function createIntake(parts: IntakeParts): Intake {
         kind: 'event',
         what: 'device',
         at: clock.now(),
-        data: { state: 'offline', terminal: terminal.id, deviceSn: identity?.serial ?? null, why: asGatewayError(error).code },
+        data: {
+          state: 'offline',
+          terminal: terminal.id,
+          deviceSn: identity?.serial ?? null,
+          why: asGatewayError(error).code,
+        },
       }),
     );
     parts.bell.ring();

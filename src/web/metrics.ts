@@ -14,10 +14,15 @@ export function createMetrics(): (status: GatewayStatus) => Promise<{ readonly t
   const journal = gauge('journal_records', 'Facts of every kind in the journal');
   const pendingRecords = gauge('pending_records', 'Facts that the platform has not acknowledged');
   const pendingBatches = gauge('pending_batches', 'Sealed batches that the platform has not acknowledged');
-  const oldest = gauge('oldest_pending_timestamp_seconds', 'Receive time of the oldest fact not acknowledged; 0 when none');
+  const oldest = gauge(
+    'oldest_pending_timestamp_seconds',
+    'Receive time of the oldest fact not acknowledged; 0 when none',
+  );
   const lastAck = gauge('last_ack_timestamp_seconds', 'Time of the last platform acknowledgement; 0 when none');
   const terminal = gauge('terminal_up', '1 when the terminal answers', ['terminal']);
-  const offset = gauge('terminal_clock_offset_seconds', 'Terminal clock minus gateway clock as last measured', ['terminal']);
+  const offset = gauge('terminal_clock_offset_seconds', 'Terminal clock minus gateway clock as last measured', [
+    'terminal',
+  ]);
   const upstream = gauge('upstream_up', '1 when the platform acknowledges', ['upstream']);
   const disk = gauge('disk_free_bytes', 'Free space of the data directory');
   const trusted = gauge('clock_trusted', '1 when the system clock is synchronised');

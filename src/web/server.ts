@@ -60,7 +60,10 @@ function createApp(options: WebOptions): FastifyInstance {
     if (!hostIsOurs(request.hostname, options.host)) await reply.code(421).send();
   });
   app.setErrorHandler(async (error, request, reply) => {
-    options.log.error({ request: request.id, url: request.routeOptions.url }, error instanceof Error ? error.message : 'request failed');
+    options.log.error(
+      { request: request.id, url: request.routeOptions.url },
+      error instanceof Error ? error.message : 'request failed',
+    );
     const given = error instanceof Error && 'statusCode' in error ? Number(error.statusCode) : 500;
     return reply.code(given >= 400 && given < 600 ? given : 500).send({ error: request.id });
   });
@@ -90,7 +93,11 @@ export function createWeb(options: WebOptions): Web {
       } catch (error) {
         const reason = systemCode(error) ?? 'unknown';
         await app.close();
-        throw fail(reason === 'EADDRINUSE' ? 'port-in-use' : 'port-refused', { host: options.host, port: options.port, reason }, error);
+        throw fail(
+          reason === 'EADDRINUSE' ? 'port-in-use' : 'port-refused',
+          { host: options.host, port: options.port, reason },
+          error,
+        );
       }
     },
     url: () => address,

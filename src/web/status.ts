@@ -40,6 +40,11 @@ export interface GatewayStatus {
   readonly upstreams: readonly PartStatus[];
   readonly disk: PartStatus;
   readonly clock: PartStatus;
-  readonly units: readonly { readonly name: string; readonly state: UnitState; readonly since: Instant; readonly restarts: number }[];
+  readonly units: readonly {
+    readonly name: string;
+    readonly state: UnitState;
+    readonly since: Instant;
+    readonly restarts: number;
+  }[];
   readonly loopDelayP99Ms: number;
 }

@@ -1,0 +1,70 @@
+/**
+ * `rollcall run`: the daemon's life on one page. Settings, store, units, ready; SIGTERM or SIGINT stops within five
+ * seconds, a second signal ends at once. Wrong settings are all printed and nothing is touched (exit code 2); a fault of
+ * one terminal or upstream parks that one and the rest runs.
+ */
+import type { GatewayError } from '../core/errors.js';
+import { createLog } from '../core/log.js';
+import { systemClock, type Clock } from '../core/time.js';
+import type { Driver } from '../drivers/driver.js';
+import { buildGateway, type Gateway } from '../gateway.js';
+import { loadSettings } from '../settings.js';
+import { faultLines } from './check-config.js';
+import { EXIT, type Console } from './console.js';
+import { serviceManager } from './service.js';
+
+export interface RunArguments {
+  readonly config: string;
+  readonly listen?: string;
+  readonly version: string;
+  readonly drivers: readonly Driver[];
+  readonly env: Readonly<Record<string, string | undefined>>;
+}
+
+const untilAborted = (signal: AbortSignal): Promise<void> =>
+  new Promise((resolve) => {
+    if (signal.aborted) resolve();
+    else signal.addEventListener('abort', () => resolve(), { once: true });
+  });
+
+export async function runDaemon(args: RunArguments, io: Console, signal: AbortSignal): Promise<number> {
+  const { drivers, env } = args;
+  const flags = args.listen === undefined ? {} : { 'web.listen': args.listen };
+  const { settings, faults } = loadSettings(args.config, { env, flags, drivers });
+  for (const fault of faults) for (const line of faultLines(fault, fault.unit)) io.err(line);
+  if (settings === null) {
+    io.err(
+      '设置有误,未启动。请按上面的提示修改后重试。 Not started: the settings have faults; mend them as told above.',
+    );
+    return EXIT.usage;
+  }
+  process.umask(0o077);
+  const log = createLog({ level: settings.log.level });
+  const service = serviceManager(env);
+  const fatal = new AbortController();
+  let broken: GatewayError | null = null;
+  // The wall clock's trust is learned by the gateway's own health unit; until then it counts as unproven.
+  const trust: { known: () => boolean } = { known: () => false };
+  const clock: Clock = systemClock(() => trust.known());
+  const gateway: Gateway = buildGateway(settings, faults, {
+    version: args.version,
+    clock,
+    wire: clock,
+    log,
+    notify: service.notify,
+    watchdogMs: service.watchdogMs,
+    onFatal: (error) => {
+      broken = error;
+      fatal.abort();
+    },
+  });
+  trust.known = () => gateway.status().clock.state === 'ok';
+  await gateway.start();
+  io.err(`考勤网关已启动,状态页 ${gateway.url()} 。Rollcall is running; status page at ${gateway.url()}`);
+  await untilAborted(AbortSignal.any([signal, fatal.signal]));
+  service.notify('STOPPING=1');
+  await gateway.stop();
+  if (broken !== null) throw broken as GatewayError;
+  io.err('考勤网关已停止。 Rollcall has stopped.');
+  return EXIT.good;
+}

@@ -1,0 +1,223 @@
+/** Gathers what every unit says of itself into one status: the body of `/readyz`. Reads memory and two indexed counts. */
+import type { GatewayError } from './core/errors.js';
+import type { Instant } from './core/time.js';
+import type { Supervised, UnitStatus } from './core/unit.js';
+import type { Forward, UpstreamStatus } from './flows/forward.js';
+import type { Health } from './flows/health.js';
+import type { Intake } from './flows/intake.js';
+import type { Settings } from './settings.js';
+import type { SettingsFault } from './settings/files.js';
+import type { UpstreamSettings } from './settings/entries.js';
+import type { Store } from './store/store.js';
+import type { GatewayStatus, PartStatus, Trouble } from './web/status.js';
+
+/** A unit that cannot run because of its settings. */
+export interface Parked {
+  readonly unit: string;
+  readonly trouble: Trouble;
+}
+
+export interface StatusSources {
+  readonly settings: Settings;
+  readonly parts: { readonly version: string };
+  readonly store: Store;
+  readonly health: Health;
+  readonly intakes: ReadonlyMap<string, Intake>;
+  readonly upstreams: readonly { readonly settings: UpstreamSettings; readonly forward: Forward }[];
+  readonly parked: readonly Parked[];
+  readonly running: readonly Supervised[];
+  readonly startedAt: Instant;
+  readonly stopping: boolean;
+}
+
+export function troubleOf(error: GatewayError): Trouble {
+  const [en, zh] = [error.explain('en'), error.explain('zh')];
+  return { code: error.code, en: en.what, zh: zh.what, remedyEn: en.remedy, remedyZh: zh.remedy };
+}
+
+export function parkedPart(fault: SettingsFault): Parked {
+  const { code, en, zh, remedyEn, remedyZh } = fault;
+  return { unit: fault.unit ?? '', trouble: { code, en, zh, remedyEn, remedyZh } };
+}
+
+function terminalPart(intake: Intake, unit: UnitStatus | undefined): PartStatus {
+  const own = intake.status();
+  const parked = unit?.state === 'parked';
+  const failing = parked || own.state === 'unreachable';
+  const {
+    id,
+    state,
+    since,
+    serial,
+    model,
+    firmware,
+    offsetMs,
+    lastDrainedAt,
+    lastPunchAt,
+    stored,
+    repeated,
+    mismatch,
+    findings,
+  } = own;
+  return {
+    id,
+    state: parked ? 'parked' : state,
+    since: parked ? unit.since : since,
+    trouble: failing && unit?.error ? troubleOf(unit.error) : mismatch ? mismatchTrouble(mismatch) : null,
+    details: {
+      reach: own.reach,
+      driver: own.driver,
+      serial,
+      model,
+      firmware,
+      offsetMs,
+      lastDrainedAt,
+      lastPunchAt,
+      stored,
+      repeated,
+      announced: mismatch?.announced ?? null,
+      decoded: mismatch?.decoded ?? null,
+      ...Object.fromEntries(Object.entries(findings).map(([code, count]) => [`found:${code}`, count])),
+    },
+  };
+}
+
+function mismatchTrouble(mismatch: { readonly announced: number; readonly decoded: number }): Trouble {
+  const { announced, decoded } = mismatch;
+  return {
+    code: 'read-incomplete',
+    en: `The terminal announced ${announced} records and ${decoded} were read.`,
+    zh: `考勤机声明有 ${announced} 条记录,实际读到 ${decoded} 条。`,
+    remedyEn: 'The gateway reads again by itself; never clear the terminal.',
+    remedyZh: '网关会自动重读;切勿清空考勤机。',
+  };
+}
+
+const UPSTREAM_WORDS: Readonly<Record<UpstreamStatus['state'], string>> = {
+  offline: 'offline',
+  connecting: 'connecting',
+  greeting: 'greeting',
+  online: 'connected',
+  unanswered: 'unanswered',
+  paused: 'paused',
+  stopped: 'stopped',
+};
+
+function upstreamPart(id: string, forward: Forward, store: Store): PartStatus {
+  const own = forward.status();
+  const pending = store.pending(id);
+  const { error } = own;
+  return {
+    id,
+    state: UPSTREAM_WORDS[own.state],
+    since: own.since,
+    trouble: error
+      ? { code: error.code, en: error.en.what, zh: error.zh.what, remedyEn: error.en.remedy, remedyZh: error.zh.remedy }
+      : null,
+    details: {
+      pendingRecords: pending.records,
+      pendingBatches: pending.batches,
+      oldestPendingAt: pending.oldestAt,
+      lastAckAt: own.lastAckAt,
+      mqtt: own.version,
+      window: own.window,
+      notes: own.notes,
+      rejections: own.rejections,
+      resends: own.resends,
+      alarm: own.alarm,
+    },
+  };
+}
+
+function diskTrouble(state: string): Trouble | null {
+  if (state !== 'critical') return null;
+  return {
+    code: 'store-failed',
+    en: 'The disk is almost full.',
+    zh: '磁盘空间即将用尽。',
+    remedyEn: 'Free space or fit a larger disk; punches stay in the terminals when the gateway cannot store them.',
+    remedyZh: '请清理或更换磁盘;网关无法存储时,打卡记录保留在考勤机中。',
+  };
+}
+
+const oldest = (times: readonly (number | null)[]): Instant | null => {
+  const known = times.filter((time): time is number => time !== null);
+  return known.length === 0 ? null : (Math.min(...known) as Instant);
+};
+
+export function gatewayStatus(from: StatusSources): GatewayStatus {
+  const { settings, store, health, running, parked } = from;
+  const units = running.map((one) => one.status());
+  const unitOf = (name: string): UnitStatus | undefined => units.find((unit) => unit.name === name);
+  const parkedParts = (kind: string): PartStatus[] =>
+    parked
+      .filter((one) => one.unit.startsWith(`${kind}:`))
+      .map((one) => ({
+        id: one.unit.slice(kind.length + 1),
+        state: 'parked',
+        since: from.startedAt,
+        trouble: one.trouble,
+        details: {},
+      }));
+  const terminals = [
+    ...[...from.intakes.values()].map((one) => terminalPart(one, unitOf(one.name))),
+    ...parkedParts('terminal'),
+  ];
+  const upstreams = [
+    ...from.upstreams.map((one) => upstreamPart(one.settings.id, one.forward, store)),
+    ...parkedParts('upstream'),
+  ];
+  const { clock, disk, loopDelayP99Ms } = health.status();
+  const diskPart: PartStatus = {
+    id: 'data',
+    state: disk.state,
+    since: disk.since,
+    trouble: diskTrouble(disk.state),
+    details: { freeMb: disk.freeMb },
+  };
+  const broken = units.filter((unit) => unit.error && (unit.state === 'backing-off' || unit.state === 'parked'));
+  const unitTroubles = broken
+    .filter((unit) => !unit.name.startsWith('terminal:'))
+    .flatMap((unit) => (unit.error ? [troubleOf(unit.error)] : []));
+  const reasons = [...terminals, ...upstreams, diskPart]
+    .flatMap((part) => (part.trouble ? [part.trouble] : []))
+    .concat(unitTroubles);
+  const sums = from.upstreams.map((one) => store.pending(one.settings.id));
+  const acks = from.upstreams.map((one) => one.forward.status().lastAckAt);
+  return {
+    ready:
+      !from.stopping &&
+      running.length > 0 &&
+      broken.every((unit) => unit.name.startsWith('terminal:') || unit.name.startsWith('forward:')) &&
+      disk.state !== 'critical',
+    reasons,
+    site: [settings.site.institution, settings.site.name, settings.site.room]
+      .filter((word) => word !== null && word !== '')
+      .join(' · '),
+    version: from.parts.version,
+    startedAt: from.startedAt,
+    pendingRecords: sums.reduce((sum, one) => sum + one.records, 0),
+    pendingBatches: sums.reduce((sum, one) => sum + one.batches, 0),
+    oldestPendingAt: oldest(sums.map((one) => one.oldestAt)),
+    lastAckAt: acks.reduce<Instant | null>(
+      (latest, at) => (at !== null && (latest === null || at > latest) ? at : latest),
+      null,
+    ),
+    punches: store.punchCount(),
+    journal: store.head(),
+    keysSealed: store.keysSealed,
+    terminals,
+    cameras: [],
+    upstreams,
+    disk: diskPart,
+    clock: {
+      id: 'system',
+      state: clock.trusted ? 'ok' : clock.source === 'unknown' ? 'unknown' : 'untrusted',
+      since: clock.since,
+      trouble: null,
+      details: { source: clock.source },
+    },
+    units: units.map(({ name, state, since, restarts }) => ({ name, state, since, restarts })),
+    loopDelayP99Ms,
+  };
+}

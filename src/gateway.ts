@@ -1,0 +1,315 @@
+/**
+ * The only place where rooms meet: settings in, units out, in start order. A unit that cannot be built parks and says why;
+ * the others run. Start: store, then forward, seal, credit, terminals, health, page. Stop: everything is told at once, waits
+ * at most five seconds, and closes the store; stopping is a polite crash, both end in the same state.
+ */
+import { asGatewayError, type GatewayError } from './core/errors.js';
+import type { Log } from './core/log.js';
+import { within, type Clock } from './core/time.js';
+import { chime, createDoorbell, supervise, type Bell, type Doorbell, type Supervised, type Unit } from './core/unit.js';
+import { openClasses, type Classes } from './classes/classes.js';
+import { createCreditUnit } from './flows/credit.js';
+import { createForward, type Forward, type HelloFacts } from './flows/forward.js';
+import { createHealth, type HealthParts } from './flows/health.js';
+import { createIntake, type Intake } from './flows/intake.js';
+import { createSeal } from './flows/seal.js';
+import { gatewayStatus, parkedPart, troubleOf } from './gateway-status.js';
+import { createLinks, type Links } from './links/open.js';
+import { loadPreset, presetNames } from './policies.js';
+import { ageInSeconds, effectiveTime, offsetInSeconds } from './rules/effective-time.js';
+import type { Policy } from './rules/policy.js';
+import type { Settings } from './settings.js';
+import type { SettingsFault } from './settings/files.js';
+import type { TerminalSettings, UpstreamSettings } from './settings/entries.js';
+import { openStore } from './store/database.js';
+import { loadOrCreateSigningKey } from './store/keys.js';
+import type { Store } from './store/store.js';
+import { createSigner, type Signer } from './uplink/envelope.js';
+import { createMqttUplink } from './uplink/mqtt.js';
+import { createPlatformKeys } from './uplink/platform-keys.js';
+import { DEFAULT_FIELD_SET } from './uplink/records.js';
+import { UPLINK_TIMINGS, type UplinkTimings } from './uplink/uplink.js';
+import { createWeb, type Web } from './web/server.js';
+import type { GatewayStatus } from './web/status.js';
+
+export interface GatewayParts {
+  readonly version: string;
+  /** Business time: receive times, linger, poll intervals, day close. */
+  readonly clock: Clock;
+  /** Deadlines of wires and sockets. */
+  readonly wire: Clock;
+  readonly log: Log;
+  readonly notify?: (state: string) => void;
+  readonly watchdogMs?: number | null;
+  readonly timings?: Partial<UplinkTimings>;
+  readonly timeSource?: HealthParts['timeSource'];
+  /** A unit broke its own rule three times in ten minutes: the process should end. */
+  readonly onFatal?: (error: GatewayError) => void;
+  /** Over the settings' linger; the demonstration shortens it. */
+  readonly lingerMs?: number;
+}
+
+export interface Gateway {
+  readonly store: Store;
+  readonly classes: Classes;
+  /** Opens the page's port and starts every unit; throws when the port is taken. */
+  start(): Promise<void>;
+  /** Ends everything within `STOP_MS`; safe to call twice. */
+  stop(): Promise<void>;
+  status(): GatewayStatus;
+  url(): string;
+  /** Tries the platform now. */
+  connectNow(): void;
+}
+
+export const STOP_MS = 4500;
+/** The one signing key of this gateway, in `dataDir/keys/`. */
+export const SIGNING_KEY = 'gateway';
+
+interface Upstream {
+  readonly settings: UpstreamSettings;
+  readonly forward: Forward;
+  readonly bell: Doorbell;
+  readonly units: readonly Unit[];
+}
+
+/** The signing key of this gateway; made on first use. */
+export function signingKeyOf(dataDir: string): Signer {
+  return createSigner(loadOrCreateSigningKey(dataDir, SIGNING_KEY).privateKey);
+}
+
+/** What every terminal's intake shares. */
+interface IntakeShared {
+  readonly store: Store;
+  readonly classes: Classes;
+  readonly links: Links;
+  readonly policy: Policy;
+  readonly bell: Bell;
+}
+
+function buildIntake(terminal: TerminalSettings, parts: GatewayParts, shared: IntakeShared): Intake {
+  const { store, classes, links, policy, bell } = shared;
+  const { clock: rule } = policy;
+  return createIntake({
+    terminal: {
+      id: terminal.id,
+      driver: terminal.driver,
+      options: terminal.options,
+      reach: terminal.reach,
+      zone: terminal.timeZone,
+      pollMs: terminal.pollSeconds * 1000,
+      serial: terminal.serial,
+      setClock: terminal.clock.set === 'auto',
+      clockStepMaxMs: terminal.clock.maxStepSeconds * 1000,
+      clockOkMs: rule.okSeconds * 1000,
+      definition:
+        terminal.model === null || terminal.definitionHash === null
+          ? null
+          : { id: terminal.model, hash: terminal.definitionHash },
+    },
+    store,
+    openLink: (reach, signal) => links.open(reach, signal),
+    clock: parts.clock,
+    wire: parts.wire,
+    log: parts.log,
+    bell,
+    match: (terminalId, userId, at) => classes.match(terminalId, userId, at),
+    daysTouchedBy: (punch) => classes.daysTouchedBy(punch),
+    effective: (punch) =>
+      effectiveTime(
+        {
+          instant: punch.instant,
+          rx: punch.rx,
+          offsetSeconds: punch.offsetMs === null ? null : offsetInSeconds(punch.offsetMs),
+          offsetAgeSeconds: punch.offsetAgeMs === null ? null : ageInSeconds(punch.offsetAgeMs),
+          delivery: punch.delivery,
+        },
+        rule,
+      ).at,
+  });
+}
+
+function buildUpstream(
+  settings: UpstreamSettings,
+  parts: GatewayParts,
+  shared: { readonly store: Store; readonly signer: Signer; readonly journal: Bell; readonly hello: () => HelloFacts },
+): Upstream {
+  const { store, signer, journal, hello } = shared;
+  const timings: UplinkTimings = { ...UPLINK_TIMINGS, spreadMs: settings.spreadSeconds * 1000, ...parts.timings };
+  const fields = { ...DEFAULT_FIELD_SET, ...settings.fieldSet };
+  const sealBell = createDoorbell(parts.wire);
+  const outboxBell = createDoorbell(parts.wire);
+  const forward = createForward({
+    upstream: settings.id,
+    store,
+    uplink: createMqttUplink({ settings, wire: parts.wire, timings }),
+    clock: parts.clock,
+    wire: parts.wire,
+    timings,
+    signer: () => signer,
+    platformKeys: createPlatformKeys({ sets: [settings.platformKeys], root: settings.platformRootKey ?? undefined }),
+    outboxBell,
+    journalBell: journal,
+    log: parts.log,
+    helloFacts: hello,
+  });
+  const seal = createSeal({
+    upstream: settings.id,
+    gw: settings.gw,
+    aud: settings.aud,
+    store,
+    clock: parts.clock,
+    wire: parts.wire,
+    fields,
+    signer: () => signer,
+    journalBell: sealBell,
+    outboxBell,
+    lingerMs: parts.lingerMs ?? settings.lingerSeconds * 1000,
+    slow: () => forward.slow(),
+    batchBytesMax: () => forward.batchBytesMax(),
+  });
+  return { settings, forward, bell: sealBell, units: [forward.unit, seal.unit] };
+}
+
+/** Builds everything; nothing runs until `start`. `faults` are those of the settings: their units are parked and shown. */
+export function buildGateway(settings: Settings, faults: readonly SettingsFault[], parts: GatewayParts): Gateway {
+  const { clock, wire, log } = parts;
+  const store = openStore({ dir: settings.dataDir, clock, software: parts.version, log });
+  const links = createLinks({ clock: wire, log });
+  const site = loadPreset(settings.policy.preset).policy;
+  const classes = openClasses(store, {
+    clock,
+    zone: settings.site.timeZone,
+    policies: { names: presetNames(), get: (name) => presetOrNull(name ?? settings.policy.preset) },
+    terminals: settings.terminals.map((terminal) => terminal.id),
+  });
+  const creditBell = createDoorbell(clock);
+  const upstreams: Upstream[] = [];
+  const sealBells: Bell = { ring: () => upstreams.forEach((one) => one.bell.ring()) };
+  const everyone = chime(creditBell, sealBells);
+  const health = createHealth({
+    store,
+    clock,
+    log,
+    bell: sealBells,
+    notify: parts.notify ?? (() => undefined),
+    watchdogMs: parts.watchdogMs ?? null,
+    ...(parts.timeSource ? { timeSource: parts.timeSource } : {}),
+  });
+  const signer = signingKeyOf(settings.dataDir);
+  const hello = (): HelloFacts => {
+    const { clock: source, disk } = health.status();
+    return {
+      sw: parts.version,
+      clock: { src: source.source === 'ntp' ? 'ntp' : 'none' },
+      disk: { freeMb: disk.freeMb ?? 0, outboxMb: 0 },
+    };
+  };
+  const parked = faults.filter((fault) => fault.unit !== null && fault.severity === 'error').map(parkedPart);
+  for (const one of settings.upstreams) {
+    try {
+      upstreams.push(buildUpstream(one, parts, { store, signer, journal: sealBells, hello }));
+    } catch (error) {
+      // Keys or files of this one upstream are unusable; the rest of the house must not suffer for it.
+      const known = asGatewayError(error);
+      if (known.kind !== 'settings') throw known;
+      parked.push({ unit: `upstream:${one.id}`, trouble: troubleOf(known) });
+    }
+  }
+  const shared = { store, classes, links, policy: site, bell: everyone };
+  const intakes = new Map(settings.terminals.map((terminal) => [terminal.id, buildIntake(terminal, parts, shared)]));
+  const credit = createCreditUnit({
+    store,
+    classes,
+    clock,
+    bell: creditBell,
+    next: sealBells,
+    lastDrainedAt: (id) => intakes.get(id)?.status().lastDrainedAt ?? null,
+  });
+
+  const stopping = new AbortController();
+  const startedAt = clock.now();
+  let running: readonly Supervised[] = [];
+  let stopped: Promise<void> | null = null;
+  const status = (): GatewayStatus =>
+    gatewayStatus({
+      settings,
+      parts,
+      store,
+      health,
+      intakes,
+      upstreams,
+      parked,
+      running,
+      startedAt,
+      stopping: stopping.signal.aborted,
+    });
+  const web: Web = createWeb({
+    host: settings.web.host,
+    port: settings.web.port,
+    status,
+    healthy: () => !stopping.signal.aborted,
+    log,
+  });
+  const units: readonly Unit[] = [
+    ...upstreams.flatMap((one) => one.units),
+    credit,
+    ...intakes.values(),
+    health,
+    web.unit,
+  ];
+
+  const stop = async (): Promise<void> => {
+    stopping.abort(new Error('stopping'));
+    const never = new AbortController().signal;
+    const ended = Promise.all(running.map((one) => one.done)).then(() => links.close());
+    if ((await within(wire, STOP_MS, never, ended)) === 'late')
+      log.warn({ unit: 'gateway' }, 'some units did not end in time; closing the store all the same');
+    store[Symbol.dispose]();
+  };
+
+  return {
+    store,
+    classes,
+    async start() {
+      try {
+        await web.listen();
+      } catch (error) {
+        await links.close();
+        store[Symbol.dispose]();
+        throw error;
+      }
+      running = units.map((unit) =>
+        supervise(unit, {
+          clock: wire,
+          log,
+          signal: stopping.signal,
+          ...(parts.onFatal ? { onFatal: parts.onFatal } : {}),
+        }),
+      );
+      parts.notify?.('READY=1');
+      log.info(
+        {
+          version: parts.version,
+          page: web.url(),
+          terminals: intakes.size,
+          upstreams: upstreams.length,
+          parked: parked.length,
+        },
+        'ready',
+      );
+    },
+    stop: () => (stopped ??= stop()),
+    status,
+    url: () => web.url(),
+    connectNow: () => upstreams.forEach((one) => one.forward.connectNow()),
+  };
+}
+
+function presetOrNull(name: string): Policy | null {
+  try {
+    return loadPreset(name).policy;
+  } catch {
+    return null;
+  }
+}
