@@ -50,6 +50,7 @@ export function createExchange(
   let firstBytes: Uint8Array = new Uint8Array(0);
   let closed: Error | null = null;
   let wake: (() => void) | null = null;
+  let giveUpSending: ((error: Error) => void) | null = null;
 
   // A function, because the compiler believes that a push cannot change `pending`.
   const pending = (): number => framer.pending;
@@ -82,6 +83,8 @@ export function createExchange(
   };
   const onGone = (error?: Error): void => {
     closed ??= fail('link-closed', {}, error);
+    // A link that breaks in the middle of a write may never say what became of it.
+    giveUpSending?.(closed);
     notice(framer.flush());
     wake?.();
   };
@@ -103,6 +106,7 @@ export function createExchange(
       signal.throwIfAborted();
       if (closed) throw closed;
       const written = new Promise<void>((resolve, reject) => {
+        giveUpSending = reject;
         link.write(bytes, (error) => (error ? reject(fail('link-closed', {}, error)) : resolve()));
       });
       const timeoutMs = options.sendTimeoutMs ?? 10_000;

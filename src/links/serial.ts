@@ -60,6 +60,7 @@ class SerialLease extends Duplex {
   readonly #tap: TapStream;
   readonly #port: SerialPort;
   readonly #release: () => void;
+  #abandonWrite: ((error: Error) => void) | null = null;
 
   constructor(port: SerialPort, tap: TapStream, release: () => void) {
     super();
@@ -80,11 +81,19 @@ class SerialLease extends Duplex {
 
   override _write(chunk: Uint8Array, _encoding: string, done: (error?: Error | null) => void): void {
     this.#tap.record('to-device', chunk);
-    this.#port.write(chunk, (error) => done(error ? fail('link-closed', {}, error) : null));
+    // The port forgets a write that is under way when it is unplugged; whoever waits for it must not.
+    this.#abandonWrite = done;
+    this.#port.write(chunk, (error) => {
+      if (this.#abandonWrite !== done) return;
+      this.#abandonWrite = null;
+      done(error ? fail('link-closed', {}, error) : null);
+    });
   }
 
   override _destroy(error: Error | null, done: (error?: Error | null) => void): void {
     this.#release();
+    this.#abandonWrite?.(error ?? fail('link-closed'));
+    this.#abandonWrite = null;
     done(error);
   }
 

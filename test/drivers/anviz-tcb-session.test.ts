@@ -231,6 +231,28 @@ describe('pages that go wrong', () => {
     expect(keys(await bench.read())).toEqual(told(bench));
   });
 
+  it('reads a list whose pages are all alike, but trusts it with nothing', async () => {
+    const bench = createBench({ records: Array.from({ length: 60 }, () => at('42', '2026-09-09 10:00:00')) });
+    const pages = await bench.read();
+    expect(new Set(keys(pages))).toEqual(new Set(told(bench)));
+    expect(pages.at(-1)?.drained).toBe(false);
+    expect(bench.terminal.newRecords()).toBe(60);
+  });
+
+  it('gives up on a terminal that is silent in the middle, in bounded time', async () => {
+    const bench = createBench({ records: history(120) });
+    const began = bench.rig.clock.ticks();
+    await expect(
+      bench.session(async (session) => {
+        for await (const page of session.pages(null, { follow: false })) {
+          if (page.punches.length > 0) bench.terminal.setFault('no-answer', '');
+        }
+      }),
+    ).rejects.toMatchObject({ code: 'link-silent' });
+    expect(bench.rig.clock.ticks() - began).toBeLessThan(20_000);
+    expect(bench.terminal.newRecords()).toBe(120);
+  });
+
   it('believes the length of a page whose count byte is wrong, and says so', async () => {
     const bench = createBench({ faults: { 'wrong-page-count': '' } });
     expect(keys(await bench.read())).toEqual(told(bench));
