@@ -24,6 +24,7 @@ import {
   putPolicy,
   putRoster,
   putTimetable,
+  reopenDays,
   type ClassRecord,
 } from './class-tables.js';
 import {
@@ -112,6 +113,7 @@ export function importClass(
   }
   return store.transact((tx) => {
     putPolicy(store, policy);
+    reopenDays(store, definition.classNo);
     putClass(store, definition, { policy: policy.sha256, ...versions }, by.at);
     const rosterHash =
       record?.rosterVersion === versions.roster ? record.rosterHash : putRoster(store, definition, versions.roster, by);

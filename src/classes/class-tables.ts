@@ -24,6 +24,12 @@ export interface Member {
   readonly alternativeMethods: readonly Verify[];
 }
 
+export interface DayOfTrainee {
+  readonly classNo: string;
+  readonly traineeNo: string;
+  readonly date: LocalDate;
+}
+
 /** The head of a class as the row keeps it in JSON. */
 type Head = Omit<
   ClassDefinition,
@@ -319,4 +325,34 @@ export function putRoster(
     );
   }
   return hash;
+}
+
+/** Days whose present result is provisional, of all classes. */
+export function openDays(store: Store): readonly DayOfTrainee[] {
+  return store.db
+    .prepare<[], { class_no: string; trainee_no: string; date: string }>(
+      'SELECT * FROM class_open_day ORDER BY date, class_no, trainee_no',
+    )
+    .all()
+    .map((row) => ({ classNo: row.class_no, traineeNo: row.trainee_no, date: row.date as LocalDate }));
+}
+
+/** Class days on which everybody enrolled has a result. */
+export function closedDays(store: Store, classNo: string): ReadonlySet<LocalDate> {
+  const rows = store.db
+    .prepare<[string], { date: string }>('SELECT date FROM class_closed_day WHERE class_no = ?')
+    .all(classNo);
+  return new Set(rows.map((row) => row.date as LocalDate));
+}
+
+/** Inside a transaction: everybody enrolled on this date has a result now. */
+export function markClosed(store: Store, classNo: string, date: LocalDate): void {
+  store.db
+    .prepare('INSERT INTO class_closed_day (class_no, date) VALUES (?, ?) ON CONFLICT DO NOTHING')
+    .run(classNo, date);
+}
+
+/** Inside a transaction: the class has changed, so every closed date is looked at again. */
+export function reopenDays(store: Store, classNo: string): void {
+  store.db.prepare('DELETE FROM class_closed_day WHERE class_no = ?').run(classNo);
 }

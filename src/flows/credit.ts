@@ -8,14 +8,14 @@
  * too, with the version it supersedes and the cause.
  */
 import { instant, type Clock, type Instant, type LocalDate } from '../core/time.js';
-import type { Doorbell, Unit } from '../core/unit.js';
+import type { Bell, Doorbell, Unit } from '../core/unit.js';
 import type { Classes, DayClosing } from '../classes/classes.js';
-import type { ClassRecord } from '../classes/class-tables.js';
+import { closedDays, markClosed, openDays, type ClassRecord } from '../classes/class-tables.js';
 import { creditDay, hasResult, usedPunches } from '../rules/day.js';
 import type { DayCredit } from '../rules/day-credit.js';
 import type { CreditFact, JsonValue, Numbered } from '../rules/facts.js';
 import { canonicalJson } from '../rules/policy.js';
-import type { Store, TouchedDay } from '../store/store.js';
+import type { Store, Tx } from '../store/store.js';
 
 export interface CreditParts {
   readonly store: Store;
@@ -24,7 +24,7 @@ export interface CreditParts {
   /** Rung when days were touched. */
   readonly bell: Doorbell;
   /** Rung when revisions were added. */
-  readonly next: Doorbell;
+  readonly next: Bell;
   /** When the terminal with this id was last read to the end; null: not since this start. */
   readonly lastDrainedAt: (terminalId: string) => Instant | null;
 }
@@ -41,7 +41,8 @@ interface Day {
   readonly cause: string;
 }
 
-const DAYS_PER_TRANSACTION = 50;
+/** A day takes one to three milliseconds; the page and the terminals must not wait longer than a blink. */
+const DAYS_PER_TRANSACTION = 16;
 /** How often the unit looks whether a day has closed or an awaited terminal has reported. Reads memory only. */
 const LOOK_EVERY_MS = 60_000;
 /** A wall clock that is not trusted and differs from the monotonic one by more has jumped. */
@@ -53,7 +54,7 @@ export function createCreditUnit(parts: CreditParts): CreditUnit {
   const { store, classes, clock, bell, next, lastDrainedAt } = parts;
   /** Days whose present result is provisional; null until they were read from the store. */
   let provisional: Map<string, Omit<Day, 'cause'>> | null = null;
-  /** Class days where everybody has a final result. An import makes new records, and so forgets them. */
+  /** Class days where everybody enrolled has a result. An import makes new records, and so forgets them here and on the disk. */
   const settled = new WeakMap<ClassRecord, Set<LocalDate>>();
 
   let anchor = { wall: clock.now(), ticks: clock.ticks() };
@@ -104,12 +105,12 @@ export function createCreditUnit(parts: CreditParts): CreditUnit {
     };
   };
 
-  /** One transaction: revisions for these days, and what was touched is done. */
-  const revise = (days: readonly Day[], touched: readonly TouchedDay[]): void => {
+  /** One transaction: revisions for these days, and `finish`, which takes the work out of its table. */
+  const revise = (days: readonly Day[], finish: (tx: Tx) => void): void => {
     const added = store.transact((tx) => {
       const revisions = days.map(revisionFor).filter((revision) => revision !== null);
       for (const revision of revisions) tx.addCredit(revision);
-      for (const day of touched) tx.untouchDay(day);
+      finish(tx);
       return revisions;
     });
     // Memory follows the disk, never the other way round: a transaction that failed has changed nothing here.
@@ -123,13 +124,13 @@ export function createCreditUnit(parts: CreditParts): CreditUnit {
   const reviseTouched = (): boolean => {
     const touched = store.touchedDays(DAYS_PER_TRANSACTION);
     if (touched.length === 0) return false;
-    revise(touched, touched);
+    revise(touched, (tx) => touched.forEach((day) => tx.untouchDay(day)));
     return true;
   };
 
   /** Results that waited for the end of their day or for a terminal. */
   const closeProvisional = (): boolean => {
-    provisional ??= new Map(readProvisional(store).map((day) => [idOf(day), day]));
+    provisional ??= new Map(openDays(store).map((day) => [idOf(day), day]));
     const due: Day[] = [];
     for (const day of provisional.values()) {
       const closing = classes.closing(day.classNo, day.date);
@@ -138,7 +139,7 @@ export function createCreditUnit(parts: CreditParts): CreditUnit {
       if (due.length === DAYS_PER_TRANSACTION) break;
     }
     if (due.length === 0) return false;
-    revise(due, []);
+    revise(due, () => undefined);
     // What is due and made no final revision would be due for ever.
     for (const day of due) provisional.delete(idOf(day));
     return true;
@@ -147,24 +148,20 @@ export function createCreditUnit(parts: CreditParts): CreditUnit {
   /** People who never punched on a class day that has closed: one class and date at a time. */
   const closeAbsent = (): boolean => {
     for (const record of classes.all()) {
-      const done = settled.get(record) ?? new Set<LocalDate>();
+      const done = settled.get(record) ?? new Set(closedDays(store, record.classNo));
       settled.set(record, done);
       for (const { date } of record.days) {
         const closing = done.has(date) ? null : classes.closing(record.classNo, date);
         if (closing === null || businessNow() < closing.closesAt) continue;
         const known = new Set(store.creditsOf(record.classNo, date).map((credit) => credit.traineeNo));
         const missing = classes.enrolledOn(record.classNo, date).filter((traineeNo) => !known.has(traineeNo));
-        done.add(date);
-        if (missing.length === 0) continue;
-        try {
-          revise(
-            missing.map((traineeNo) => ({ classNo: record.classNo, traineeNo, date, cause: 'day-close' })),
-            [],
-          );
-        } catch (error) {
-          done.delete(date);
-          throw error;
-        }
+        const isLast = missing.length <= DAYS_PER_TRANSACTION;
+        const now = missing.slice(0, DAYS_PER_TRANSACTION);
+        revise(
+          now.map((traineeNo) => ({ classNo: record.classNo, traineeNo, date, cause: 'day-close' })),
+          () => (isLast ? markClosed(store, record.classNo, date) : undefined),
+        );
+        if (isLast) done.add(date);
         return true;
       }
     }
@@ -186,15 +183,6 @@ export function createCreditUnit(parts: CreditParts): CreditUnit {
       }
     },
   };
-}
-
-function readProvisional(store: Store): readonly Omit<Day, 'cause'>[] {
-  return store.db
-    .prepare<[], { class_no: string; trainee_no: string; date: string }>(
-      "SELECT class_no, trainee_no, date FROM v_day_credit WHERE status = 'provisional' ORDER BY date, class_no, trainee_no",
-    )
-    .all()
-    .map((row) => ({ classNo: row.class_no, traineeNo: row.trainee_no, date: row.date as LocalDate }));
 }
 
 /**

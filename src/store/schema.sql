@@ -285,6 +285,21 @@ CREATE TABLE class_timetable (
   PRIMARY KEY (class_no, version)
 ) STRICT, WITHOUT ROWID;
 
+-- Days whose present result is provisional; kept by the two triggers on credit, so that a start need not read all credits.
+CREATE TABLE class_open_day (
+  class_no   TEXT NOT NULL,
+  trainee_no TEXT NOT NULL,
+  date       TEXT NOT NULL,
+  PRIMARY KEY (class_no, trainee_no, date)
+) STRICT, WITHOUT ROWID;
+
+-- Class days on which everybody enrolled has a result, also who never punched; an import of the class empties it.
+CREATE TABLE class_closed_day (
+  class_no TEXT NOT NULL REFERENCES class (class_no),
+  date     TEXT NOT NULL,
+  PRIMARY KEY (class_no, date)
+) STRICT, WITHOUT ROWID;
+
 CREATE TRIGGER class_policy_no_update BEFORE UPDATE ON class_policy BEGIN SELECT RAISE(ABORT, 'a policy in force is never changed'); END;
 CREATE TRIGGER class_policy_kept BEFORE UPDATE OF policy ON class WHEN OLD.policy <> NEW.policy
 BEGIN SELECT RAISE(ABORT, 'a class keeps its policy'); END;
@@ -293,3 +308,7 @@ CREATE TRIGGER class_trainee_no_update BEFORE UPDATE ON class_trainee BEGIN SELE
 CREATE TRIGGER class_teacher_no_update BEFORE UPDATE ON class_teacher BEGIN SELECT RAISE(ABORT, 'a roster version is never changed'); END;
 CREATE TRIGGER class_correction_no_update BEFORE UPDATE ON class_correction BEGIN SELECT RAISE(ABORT, 'a correction is never changed'); END;
 CREATE TRIGGER class_timetable_no_update BEFORE UPDATE ON class_timetable BEGIN SELECT RAISE(ABORT, 'a timetable version is never changed'); END;
+CREATE TRIGGER credit_opens_day AFTER INSERT ON credit WHEN NEW.body ->> '$.state' = 'provisional'
+BEGIN INSERT INTO class_open_day (class_no, trainee_no, date) VALUES (NEW.class_no, NEW.trainee_no, NEW.date) ON CONFLICT DO NOTHING; END;
+CREATE TRIGGER credit_closes_day AFTER INSERT ON credit WHEN NEW.body ->> '$.state' <> 'provisional'
+BEGIN DELETE FROM class_open_day WHERE class_no = NEW.class_no AND trainee_no = NEW.trainee_no AND date = NEW.date; END;

@@ -254,6 +254,21 @@ describe('finality', () => {
     expect(revisions(r).filter((fact) => fact.state === 'final')).toHaveLength(5);
   });
 
+  test('a day of many absent people is closed piece by piece, and not looked at again after a restart', () => {
+    const r = rig();
+    const people = Array.from({ length: 40 }, (_, index) => person(index + 1));
+    bring(r, { people });
+    goTo(r, '2026-09-08', '23:30');
+    r.drained.set('gate', r.clock.now());
+    expect(r.unit.step()).toBe(true);
+    expect(revisions(r)).toHaveLength(16);
+    const again = rig(r.reopen());
+    again.drained.set('gate', again.clock.now());
+    settle(again.unit);
+    expect(revisions(again).map((fact) => fact.state)).toEqual(Array.from({ length: 80 }, () => 'final'));
+    expect(settle(rig(again.reopen()).unit)).toBe(0);
+  });
+
   test('an import after the close gives new people their absent days', () => {
     const r = rig();
     one(r);
