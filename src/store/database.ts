@@ -7,12 +7,13 @@ import { closeSync, openSync } from 'node:fs';
 import BetterSqlite3 from 'better-sqlite3';
 import { fail, systemCode } from '../core/errors.js';
 import type { Layout } from './layout.js';
-import type { Opener, StoreOptions } from './options.js';
+import type { StoreHooks as Hooks, Opener, StoreOptions as Options } from './options.js';
 import { SqliteStore } from './sqlite-store.js';
 import type { Db, Store } from './store.js';
 
-/** What other rooms say when they open a store. */
-export type { StoreHooks, StoreOptions } from './options.js';
+/** What a caller says when it opens a store. */
+export type StoreOptions = Options;
+export type StoreHooks = Hooks;
 
 const SQLITE_LEAST = [3, 51, 3] as const;
 const BUSY_MS = 5000;

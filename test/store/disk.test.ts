@@ -13,7 +13,7 @@ const sqliteError = (name: string): Error =>
 /** Lets COMMIT fail on every connection of this process until restored. */
 function failingCommits(db: Db, name: string): { restore(): void } {
   const prototype = Object.getPrototypeOf(db) as Db;
-  const exec = prototype.exec;
+  const exec = Reflect.get<Db, 'exec'>(prototype, 'exec');
   const spy = vi.spyOn(prototype, 'exec').mockImplementation(function (this: Db, sql: string) {
     if (sql === 'COMMIT') throw sqliteError(name);
     return exec.call(this, sql);
@@ -128,7 +128,9 @@ test('misuse is a bug of the caller: nesting, promises, use after the end, use a
   expect(() => store.transact(() => store.transact(() => 1))).toThrow(code('store-misuse'));
   expect(() => store.transact(async () => 1)).toThrow(code('store-misuse'));
   let escaped: (() => unknown) | null = null;
-  store.transact((tx) => (escaped = () => tx.addPunch(punch(0))) && null);
+  store.transact((tx) => {
+    escaped = () => tx.addPunch(punch(0));
+  });
   expect(() => escaped?.()).toThrow(code('store-misuse'));
   expect(() => store.transact((tx) => tx.addPunch(punch(0, { direction: 'sideways' as never })))).toThrow(
     code('store-misuse'),
