@@ -79,6 +79,11 @@ export function createFaultyWire(
     }
     if (allowed.length < bytes.length) {
       faults.delete('drop-after-n-bytes');
+      // Destroying throws away what still waits to be written, so the cut would come earlier than asked.
+      await new Promise<void>((resolve) => {
+        link.once('close', resolve);
+        link.write(new Uint8Array(0), () => resolve());
+      });
       link.destroy();
       return false;
     }
