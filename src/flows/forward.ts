@@ -22,7 +22,7 @@ import type {
   Standing,
 } from '../uplink/conversation-words.js';
 import { genesisHash, signJws, verifyJws, type Signer } from '../uplink/envelope.js';
-import { ackSchema, parsePayload, platStateSchema, type HelloMessage } from '../uplink/messages.js';
+import { ackSchema, helloMessage, parsePayload, platStateSchema, type HelloMessage } from '../uplink/messages.js';
 import type { PlatformKeys } from '../uplink/platform-keys.js';
 import type { Incoming, Outgoing, Uplink, UplinkSession, UplinkTimings } from '../uplink/uplink.js';
 
@@ -121,8 +121,7 @@ class Forwarder implements Forward {
     this.#dialling = new AbortController();
     let started = false;
     try {
-      for (;;) {
-        signal.throwIfAborted();
+      while (!signal.aborted) {
         // Without an epoch there is nothing to say: sealing begins the first one and rings.
         if (this.#o.store.upstream(this.#o.upstream) !== null) {
           this.#step({ kind: started ? 'tick' : 'start' });
@@ -304,19 +303,8 @@ class Forwarder implements Forward {
   #hello(): string {
     const { store, clock, helloFacts, signer } = this.#o;
     const state = this.#state();
-    const hello: HelloMessage = {
-      v: 1,
-      gw: state.gw,
-      ep: state.ep,
-      head: { seq: state.headSeq, hash: state.headHash },
-      acked: { seq: state.ackedSeq, hash: state.ackedHash },
-      unsealed: Math.max(0, store.head().n - state.sealedN),
-      oldest: store.factAt(state.ackedN + 1),
-      proto: [1],
-      ...helloFacts(),
-      sid: this.#sid,
-      at: clock.now(),
-    };
+    const waiting = { unsealed: Math.max(0, store.head().n - state.sealedN), oldest: store.factAt(state.ackedN + 1) };
+    const hello = helloMessage(state, { ...waiting, ...helloFacts(), sid: this.#sid, at: clock.now() });
     return signJws(signer(), 'att-hello+jws', JSON.stringify(hello));
   }
 

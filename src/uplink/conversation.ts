@@ -29,13 +29,13 @@ import type {
   Standing,
 } from './conversation-words.js';
 import { checkAck, type AckMessage, type PlatStateMessage } from './messages.js';
+import { createPlatformState } from './platform-state.js';
 import { createReconnect, type Reconnect } from './reconnect.js';
 import { rejectionError } from './refusals.js';
 import type { UplinkTimings } from './uplink.js';
 
 const WINDOW = 4;
 const WAIT_MAX_MS = 3_600_000;
-const DAY_MS = 86_400_000;
 /** Batches that one `resend` command may ask for (§12.1). */
 const RESEND_BATCHES_MAX = 64;
 
@@ -53,8 +53,7 @@ class Machine implements Conversation {
   #oversize: GatewayError | null = null;
   #unreadable: GatewayError | null = null;
   #pausedUntil: number | null = null;
-  #plat: PlatStateMessage | null = null;
-  #offUntil: number | null = null;
+  readonly #plat = createPlatformState();
   #win = WINDOW;
   #epochAt: number | null = null;
   #resumedAt = Number.NEGATIVE_INFINITY;
@@ -88,7 +87,7 @@ class Machine implements Conversation {
         this.#reconnect.connected(moment.ticks);
         this.#oversize = null;
         this.#unreadable = null;
-        this.#win = this.#plat?.win ?? WINDOW;
+        this.#win = this.#plat.last?.win ?? WINDOW;
         this.#link = openConnection(event, moment.ticks, standing.ackedSeq, this.#t);
         this.#hello(moment, effects);
         break;
@@ -145,11 +144,11 @@ class Machine implements Conversation {
 
   /** Stopped, or told by the platform to be quiet: no batches, a hello now and then. */
   #quiet(): boolean {
-    return this.#stopped !== null || this.#offUntil !== null;
+    return this.#stopped !== null || this.#plat.offUntil !== null;
   }
 
   #spreadMs(): number {
-    return this.#plat?.spread === undefined ? this.#t.spreadMs : this.#plat.spread * 1000;
+    return (this.#plat.last?.spread ?? this.#t.spreadMs / 1000) * 1000;
   }
 
   #failed(error: GatewayError, moment: Moment): void {
@@ -243,7 +242,7 @@ class Machine implements Conversation {
     if (this.#stopped === null) return;
     this.#stopped = null;
     this.#resumedAt = ack.at;
-    link.helloAt = this.#offUntil === null ? null : moment.ticks + this.#t.stoppedHelloMs;
+    link.helloAt = this.#plat.offUntil === null ? null : moment.ticks + this.#t.stoppedHelloMs;
     link.nextSeq = ack.through + 1;
     link.probing = true;
   }
@@ -264,35 +263,24 @@ class Machine implements Conversation {
   }
 
   #platform(plat: PlatStateMessage | null, moment: Moment, standing: Standing, effects: Effect[]): void {
-    if (plat === null) {
-      this.#plat = null;
-      if (this.#offUntil !== null) this.#turnedOn(moment);
-      return;
-    }
-    // The retained state comes again after a restart with the same `at`: each process takes it once.
-    if (this.#plat === null ? plat.at < standing.platAt : plat.at <= standing.platAt) {
+    const wasOff = this.#plat.offUntil !== null;
+    if (plat === null) this.#plat.forget();
+    else if (!this.#plat.take(plat, moment, standing.platAt)) {
       this.#counts.ignored += 1;
       return;
+    } else if (plat.at > standing.platAt) effects.push({ kind: 'plat-at', at: plat.at });
+    this.#win = plat?.win ?? this.#win;
+    if (this.#plat.offUntil === null) {
+      if (wasOff) this.#turnedOn(moment);
+    } else if (this.#link) {
+      this.#link.resendAt = null;
+      this.#link.helloAt = moment.ticks + this.#t.stoppedHelloMs;
     }
-    if (plat.at > standing.platAt) effects.push({ kind: 'plat-at', at: plat.at });
-    this.#plat = plat;
-    this.#win = plat.win ?? this.#win;
-    // A gateway without a trusted clock measures the pause from its receipt (§18).
-    const until = Math.min(plat.until ?? plat.at + DAY_MS, plat.at + DAY_MS);
-    const leftMs = moment.trusted ? until - moment.now : until - plat.at;
-    if (plat.on || leftMs <= 0) {
-      if (this.#offUntil !== null) this.#turnedOn(moment);
-      return;
-    }
-    this.#offUntil = moment.ticks + leftMs;
-    if (!this.#link) return;
-    this.#link.resendAt = null;
-    this.#link.helloAt = moment.ticks + this.#t.stoppedHelloMs;
   }
 
   /** The platform takes batches again: each gateway waits its own share of the spread (§10). */
   #turnedOn(moment: Moment): void {
-    this.#offUntil = null;
+    this.#plat.turnOn();
     this.#pausedUntil = Math.max(this.#pausedUntil ?? 0, moment.ticks + this.#random() * this.#spreadMs());
     const link = this.#link;
     if (!link) return;
@@ -304,7 +292,7 @@ class Machine implements Conversation {
   /** Does what is due at this moment: connect, hello, resend, send. */
   #timers(moment: Moment, standing: Standing, effects: Effect[]): void {
     const { ticks } = moment;
-    if (this.#offUntil !== null && ticks >= this.#offUntil) this.#turnedOn(moment);
+    if (this.#plat.offUntil !== null && ticks >= this.#plat.offUntil) this.#turnedOn(moment);
     if (this.#pausedUntil !== null && ticks >= this.#pausedUntil) this.#pausedUntil = null;
     if (this.#reconnect.at !== null && ticks >= this.#reconnect.at) {
       this.#reconnect.trying();
@@ -365,7 +353,7 @@ class Machine implements Conversation {
 
   wakeAt(): number {
     const link = this.#link;
-    const times = [this.#reconnect.at, this.#offUntil, this.#pausedUntil];
+    const times = [this.#reconnect.at, this.#plat.offUntil, this.#pausedUntil];
     if (link) times.push(link.helloAt, link.greetUntil, link.resendAt, this.#giveUpAt(link));
     return Math.min(...times.map((at) => at ?? Number.POSITIVE_INFINITY));
   }
@@ -376,7 +364,7 @@ class Machine implements Conversation {
     if (this.#stopped !== null) return 'stopped';
     if (link.ackedAt === null) return link.greetUntil === null ? 'unanswered' : 'greeting';
     if (link.probing && link.sentAt.size > 0) return 'unanswered';
-    return this.#offUntil !== null || this.#pausedUntil !== null ? 'paused' : 'online';
+    return this.#plat.offUntil !== null || this.#pausedUntil !== null ? 'paused' : 'online';
   }
 
   #problem(link: Connection | null, state: ConversationState, ticks: number): GatewayError | null {
@@ -403,8 +391,8 @@ class Machine implements Conversation {
       lastAckAt: this.#lastAckAt,
       ...this.#counts,
       lastNote: this.#lastNote,
-      slow: this.#plat?.slow ?? false,
-      platformOff: this.#offUntil !== null,
+      slow: this.#plat.last?.slow ?? false,
+      platformOff: this.#plat.offUntil !== null,
       batchBytesMax: link?.batchBytesMax ?? null,
     };
   }

@@ -12,9 +12,9 @@ import type { PublicJwk } from './envelope.js';
 export const count = z.number().int().nonnegative().max(Number.MAX_SAFE_INTEGER);
 export const time = z.number().int().min(-8.64e15).max(8.64e15);
 export const hashHex = z.string().regex(/^[0-9a-f]{64}$/);
-const gw = z.string().regex(GATEWAY_ID);
-const ep = z.string().regex(EPOCH);
-const sid = z.string().min(1).max(64);
+const gwSchema = z.string().regex(GATEWAY_ID);
+const epSchema = z.string().regex(EPOCH);
+const sidSchema = z.string().min(1).max(64);
 
 /** Codes that stop the stream or, with `busy` and `big`, hold it up (§13). */
 export const REJ_CODES = ['sig', 'key', 'epoch', 'fork', 'chain', 'big', 'busy'] as const;
@@ -26,11 +26,11 @@ const rejection = z.object({ seq: count, code: z.string().max(64) });
 /** Acknowledgement, §8. */
 export const ackSchema = z.object({
   v: z.literal(1),
-  gw,
-  ep,
+  gw: gwSchema,
+  ep: epSchema,
   through: count,
   hash: hashHex,
-  sid: sid.optional(),
+  sid: sidSchema.optional(),
   at: time,
   note: z.array(note).max(200).optional(),
   rej: z.array(rejection).max(200).optional(),
@@ -44,8 +44,8 @@ const head = z.object({ seq: count, hash: hashHex });
 /** Hello, §9. */
 export const helloSchema = z.object({
   v: z.literal(1),
-  gw,
-  ep,
+  gw: gwSchema,
+  ep: epSchema,
   head,
   acked: head,
   unsealed: count,
@@ -55,10 +55,34 @@ export const helloSchema = z.object({
   clock: z.object({ src: z.string().max(16), offMs: z.number().nullish() }).optional(),
   disk: z.object({ freeMb: z.number(), outboxMb: z.number() }).optional(),
   pics: z.object({ waiting: count, mb: z.number() }).optional(),
-  sid,
+  sid: sidSchema,
   at: time,
 });
 export type HelloMessage = z.infer<typeof helloSchema>;
+
+/** A hello of a gateway whose outbox stands so. */
+export function helloMessage(
+  state: {
+    readonly gw: string;
+    readonly ep: string;
+    readonly headSeq: number;
+    readonly headHash: string;
+    readonly ackedSeq: number;
+    readonly ackedHash: string;
+  },
+  rest: Omit<HelloMessage, 'v' | 'gw' | 'ep' | 'head' | 'acked' | 'proto'>,
+): HelloMessage {
+  const { gw, ep, headSeq, headHash, ackedSeq, ackedHash } = state;
+  return {
+    v: 1,
+    gw,
+    ep,
+    head: { seq: headSeq, hash: headHash },
+    acked: { seq: ackedSeq, hash: ackedHash },
+    proto: [1],
+    ...rest,
+  };
+}
 
 /** Platform state, §10. `until` is cut to 24 h after `at` by its reader, so that nothing silences the fleet for ever. */
 export const platStateSchema = z.object({
@@ -75,7 +99,7 @@ export const platStateSchema = z.object({
 export type PlatStateMessage = z.infer<typeof platStateSchema>;
 
 /** Retained `state` of a gateway and its will, §4. */
-export const gatewayStateSchema = z.object({ on: z.boolean(), at: time.optional(), sid: sid.optional() });
+export const gatewayStateSchema = z.object({ on: z.boolean(), at: time.optional(), sid: sidSchema.optional() });
 export type GatewayStateMessage = z.infer<typeof gatewayStateSchema>;
 
 export const publicJwkSchema = z.object({
