@@ -430,6 +430,19 @@ describe('clock and live records', () => {
     expect(codes(bench)).not.toContain('epoch-changed');
   });
 
+  it('a stored record of tomorrow is told as a sign of the wrong epoch, and given all the same', async () => {
+    const bench = createBench({ records: [], simulatorOptions: { epoch: '2000-01-01' } });
+    bench.terminal.addRecord(at('42', '2026-09-10 07:59:00'));
+    const given = await bench.session(async (session) => {
+      await session.readClock();
+      const all: PunchPage[] = [];
+      for await (const page of session.pages(null, { follow: false })) all.push(page);
+      return all;
+    });
+    expect(keys(given)).toEqual(['42 2026-09-11 07:59:00']);
+    expect(codes(bench)).toContain('epoch-changed');
+  });
+
   it('tells the same punch live and from the list, and clears its flag afterwards', async () => {
     const bench = createBench({ records: [], options: { realTime: true } });
     const sources: string[] = [];

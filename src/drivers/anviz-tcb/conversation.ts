@@ -216,7 +216,8 @@ export function createConversation(link: Duplex, options: AnvizOptions, wire: Wi
     request,
     async tryRequest(command, data) {
       try {
-        return await request(command, data);
+        // Once more only: a terminal that does not know a command may say nothing at all.
+        return await request(command, data, { retries: Math.min(1, options.retries) });
       } catch (error) {
         if (error instanceof GatewayError && (error.code === 'bad-reply' || error.code === 'link-silent')) return null;
         throw error;

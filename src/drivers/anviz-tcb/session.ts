@@ -9,6 +9,7 @@
  * It never erases a record, never reads a template, and sets of the terminal's settings only the real-time mode.
  */
 import { fail } from '../../core/errors.js';
+import type { WallTime } from '../../core/time.js';
 import type { Wire } from '../driver.js';
 import type { Cursor, PageOptions, PunchPage, PunchRecord, TerminalIdentity, TerminalSession } from '../driver.js';
 import {
@@ -39,6 +40,8 @@ const LISTEN_MS = 250;
 const DAY_SECONDS = 86_400;
 /** A live record arrives at once; whoever differs by a day, give or take this, counts from another day. */
 const EPOCH_TOLERANCE_SECONDS = 10;
+/** Ahead of its own clock by more than this, a record was not made with that clock. */
+const FUTURE_SECONDS = 600;
 const USERS_MAX = 100_000;
 const NO_USERS = 0x05;
 
@@ -47,9 +50,19 @@ export function createSession(conversation: Conversation, options: AnvizOptions,
   /** Flags to clear when the page that ended a read is confirmed. */
   const clearable = new WeakMap<PunchPage, number>();
   let epochChecked = false;
+  let futureTold = false;
+  /** The terminal's clock as last read, in seconds of its epoch. */
+  let shown: { readonly seconds: number; readonly ticks: number } | null = null;
   let realTimePrepared = false;
 
   const counters = async (): Promise<Counters> => decodeCounters(await conversation.request(COMMAND.counters));
+
+  const readClock = async (): Promise<WallTime> => {
+    const wall = decodeClock(await conversation.request(COMMAND.clock));
+    const seconds = wallToSeconds(wall, options.epoch);
+    shown = seconds === null ? null : { seconds, ticks: wire.clock.ticks() };
+    return wall;
+  };
 
   const identify = async (): Promise<TerminalIdentity> => {
     const told = await conversation.ask(COMMAND.serial);
@@ -98,10 +111,10 @@ export function createSession(conversation: Conversation, options: AnvizOptions,
   const checkEpoch = async ({ record, ticks }: LiveRecord): Promise<void> => {
     if (epochChecked) return;
     epochChecked = true;
-    const shown = wallToSeconds(decodeClock(await conversation.request(COMMAND.clock)), options.epoch);
+    await readClock();
     if (shown === null) return;
-    const elapsed = (wire.clock.ticks() - ticks) / 1000;
-    const difference = record.seconds - (shown - elapsed);
+    const elapsed = (shown.ticks - ticks) / 1000;
+    const difference = record.seconds - (shown.seconds - elapsed);
     const other: Epoch = options.epoch === '2000-01-02' ? '2000-01-01' : '2000-01-02';
     const expected = other === '2000-01-01' ? DAY_SECONDS : -DAY_SECONDS;
     if (Math.abs(difference - expected) > EPOCH_TOLERANCE_SECONDS) return;
@@ -128,6 +141,20 @@ export function createSession(conversation: Conversation, options: AnvizOptions,
     return typeof last !== 'number' || now - last >= options.fullReadHours * HOUR_MS || last - now > HOUR_MS;
   };
 
+  /** A record of tomorrow is the sign of an epoch a day off, or of a clock that was set back: told, not judged. */
+  const noteFuture = (records: readonly AnvizRecord[]): void => {
+    if (futureTold || shown === null) return;
+    const now = shown.seconds + (wire.clock.ticks() - shown.ticks) / 1000;
+    const ahead = records.find(({ seconds }) => seconds > now + FUTURE_SECONDS && seconds <= now + DAY_SECONDS);
+    if (!ahead) return;
+    futureTold = true;
+    wire.note({
+      code: 'epoch-changed',
+      text: 'A stored record lies up to a day ahead of the terminal clock: check the option epoch, or who set the clock',
+      data: { configured: options.epoch, aheadSeconds: Math.round(ahead.seconds - now) },
+    });
+  };
+
   const toPunches = (records: readonly AnvizRecord[]): PunchRecord[] =>
     records.map((record) => punchOf(record, options, 'poll'));
 
@@ -144,6 +171,7 @@ export function createSession(conversation: Conversation, options: AnvizOptions,
       if (live) yield live;
       decoded = part.decoded;
       orderly = part.orderly;
+      noteFuture(part.records);
       if (!part.last) {
         yield { punches: toPunches(part.records), cursor: null, drained: false, count: null };
         continue;
@@ -221,7 +249,7 @@ export function createSession(conversation: Conversation, options: AnvizOptions,
 
   return {
     identify,
-    readClock: async () => decodeClock(await conversation.request(COMMAND.clock)),
+    readClock,
     // Not asked again by itself: the time to set would be old by then. The caller comes back with a new one.
     setClock: async (to) => {
       await conversation.request(COMMAND.setClock, encodeClock(to), { retries: 0 });
