@@ -43,6 +43,8 @@ const NEIGHBOURS: Readonly<Record<string, readonly string[]>> = {
   classes: ['store'],
   exports: ['store'],
   platform: ['uplink'],
+  // The demonstration is a classroom around the gateway; it builds one like the command line does.
+  demo: ['gateway'],
 };
 
 /** `src/store/journal.ts` is of the room store; `src/gateway.ts` and `src/gateway-keys.ts` are of the room gateway. */

@@ -223,7 +223,7 @@ function settingsYaml(options: ClassroomOptions, dir: string, wires: Wires, brok
         id: 'workshop',
         driver: 'anviz-tcb',
         reach: wires.workshopReach,
-        options: { gapMs: 0 },
+        options: { gapMs: 0, verifyMap: { '16': 'face' } },
         pollSeconds: 5,
         clock: { set: 'never' },
       },
