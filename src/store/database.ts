@@ -6,14 +6,12 @@
 import { closeSync, openSync } from 'node:fs';
 import BetterSqlite3 from 'better-sqlite3';
 import { fail, systemCode } from '../core/errors.js';
-import type { Layout } from './layout.js';
-import type { StoreHooks as Hooks, Opener, StoreOptions as Options } from './options.js';
+import { isFull } from './disk-health.js';
+import { layoutOf, type Layout } from './layout.js';
+import type { Opener, StoreOptions } from './options.js';
+import { freeReserve } from './reserve.js';
 import { SqliteStore } from './sqlite-store.js';
 import type { Db, Store } from './store.js';
-
-/** What a caller says when it opens a store. */
-export type StoreOptions = Options;
-export type StoreHooks = Hooks;
 
 const SQLITE_LEAST = [3, 51, 3] as const;
 const BUSY_MS = 5000;
@@ -108,5 +106,11 @@ const opener: Opener = { writer: openWriter, readOnly: openReadOnly, lock: acqui
  * `key-exposed` or `key-unreadable`; then nothing stays open.
  */
 export function openStore(options: StoreOptions): Store {
-  return new SqliteStore(options, opener);
+  try {
+    return new SqliteStore(options, opener);
+  } catch (error) {
+    // SQLite cannot even open on a disk without a free block; the reserve is there for this (F3, F5).
+    if (!isFull(error) || !freeReserve(layoutOf(options.dir).reserve)) throw error;
+    return new SqliteStore(options, opener);
+  }
 }

@@ -19,6 +19,11 @@ export function asStoreError(error: unknown, dir: string): unknown {
   return fail('store-misuse', { reason: `${code}: ${(error as Error).message}` }, error);
 }
 
+/** Whether an error says that there is no room: SQLite needs some for its shared memory file before it can say that it is full. */
+export function isFull(error: unknown): boolean {
+  return error instanceof GatewayError && /SQLITE_FULL|SQLITE_IOERR_SHM|ENOSPC/.test(String(error.context.reason));
+}
+
 export interface DiskHealth {
   /** Throws `store-failed` while work is refused; true when a fresh connection must be tried first. */
   mayWrite(): boolean;

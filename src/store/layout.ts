@@ -15,6 +15,7 @@ export interface Layout {
   readonly wal: string;
   readonly lock: string;
   readonly witness: string;
+  readonly reserve: string;
   readonly keys: string;
   readonly backups: string;
   readonly captures: string;
@@ -28,6 +29,7 @@ export function layoutOf(dir: string): Layout {
     wal: `${database}-wal`,
     lock: join(dir, 'lock'),
     witness: join(dir, 'head-witness'),
+    reserve: join(dir, 'reserve'),
     keys: join(dir, 'keys'),
     backups: join(dir, 'backups'),
     captures: join(dir, 'captures'),

@@ -12,11 +12,12 @@ import { fail, GatewayError, systemCode } from '../core/errors.js';
 import { silentLog, type Log } from '../core/log.js';
 import type { Clock } from '../core/time.js';
 import { createChainWalk, type ChainMark } from './chain.js';
-import { asStoreError, createDiskHealth, type DiskHealth } from './disk-health.js';
+import { asStoreError, createDiskHealth, isFull, type DiskHealth } from './disk-health.js';
 import { createJournal, type Journal } from './journal.js';
 import { inspect, layoutOf, prepareDirectories, sizeOf, type Layout } from './layout.js';
 import type { Opener, StoreOptions } from './options.js';
 import { createOutbox, type Outbox } from './outbox.js';
+import { freeReserve, keepReserve } from './reserve.js';
 import { loadMigrations, migrate } from './schema.js';
 import { bootId, CHAIN_SLICE, checkStart, compareWithWitness, saveMark } from './start.js';
 import type { Db, DiskState, Store, Tx, Vault } from './store.js';
@@ -203,6 +204,7 @@ export class SqliteStore implements Store {
     } catch (error) {
       const known = asStoreError(error, this.dir);
       if (this.#health.failed(known)) this.#abandon();
+      if (isFull(known) && freeReserve(this.#layout.reserve)) this.#log.warn('disk full: the reserve is used up');
       throw known;
     }
     this.#health.worked();
@@ -342,6 +344,7 @@ export class SqliteStore implements Store {
       this.#savedN = this.#verified.n;
     }
     db.pragma(`incremental_vacuum(${VACUUM_PAGES})`);
+    keepReserve(this.#layout.reserve, this.dir);
     this.#checkpointIfDue();
   }
 
