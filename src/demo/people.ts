@@ -87,10 +87,11 @@ const SLOT_MINUTES = [8 * 60 + 20, 12 * 60 + 2, 13 * 60 + 50, 17 * 60 + 33];
 export function simulatedHistory(count: number, users: number, lastDate: LocalDate): readonly SimulatedPunch[] {
   const people = Math.max(1, users);
   const days = Math.ceil(count / (people * SLOT_MINUTES.length));
+  const dates = Array.from({ length: days }, (_, day) => addDays(lastDate, day + 1 - days));
   return Array.from({ length: count }, (_, index) => {
     const person = index % people;
     const round = Math.floor(index / people);
-    const date = addDays(lastDate, Math.floor(round / SLOT_MINUTES.length) - days + 1);
+    const date = dates[Math.floor(round / SLOT_MINUTES.length)] ?? lastDate;
     const second = (SLOT_MINUTES[round % SLOT_MINUTES.length] ?? 500) * 60 + ((person * 7) % 600);
     return { userId: userId(person), wallTime: clockTime(date, second) };
   });
