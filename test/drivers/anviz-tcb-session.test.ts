@@ -370,6 +370,13 @@ describe('authentication', () => {
     await expect(silent.session((session) => session.identify())).rejects.toMatchObject({ code: 'link-silent' });
   });
 
+  it('takes a password of digits as a number, and one from a file with its line end', async () => {
+    for (const authPassword of [12345, '12345\n']) {
+      const bench = createBench({ simulatorOptions: { authPassword: '12345' }, options: { authPassword } });
+      expect(await bench.session((session) => session.readClock())).toMatch(/^2026-09-10 08:/);
+    }
+  });
+
   it('is done again once when it has lapsed', async () => {
     const bench = createBench({ simulatorOptions: { authPassword: '12345' }, options: { authPassword: '12345' } });
     await bench.session(async (session) => {

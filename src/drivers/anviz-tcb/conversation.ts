@@ -23,7 +23,7 @@ import {
   START,
 } from './codec.js';
 import { RECORD_BYTES, type AnvizRecord, type Command, type Frame } from './codec.js';
-import type { AnvizOptions } from './options.js';
+import { credentialText, type AnvizOptions } from './options.js';
 
 export interface Answer {
   readonly ret: number;
@@ -190,7 +190,7 @@ export function createConversation(link: Duplex, options: AnvizOptions, wire: Wi
   };
 
   const login = async (): Promise<void> => {
-    const data = authRequest(options.authUser, options.authPassword ?? '');
+    const data = authRequest(credentialText(options.authUser), credentialText(options.authPassword ?? ''));
     const { ret } = await askInTurn(COMMAND.auth, data, {});
     if (ret !== 0) throw fail('auth-refused', { reason: retText(ret) });
   };

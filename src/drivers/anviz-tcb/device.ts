@@ -20,7 +20,7 @@ import {
   wallToSeconds,
 } from './codec.js';
 import type { Frame } from './codec.js';
-import type { AnvizSimulatorOptions } from './options.js';
+import { credentialText, type AnvizSimulatorOptions } from './options.js';
 import { encodeUser } from './users.js';
 
 interface Kept {
@@ -244,7 +244,7 @@ export function createDevice(setup: SimulatorSetup, options: AnvizSimulatorOptio
   };
 
   const login = (data: Uint8Array, connection: DeviceConnection): Response => {
-    const wanted = authRequest(options.authUser, options.authPassword ?? '');
+    const wanted = authRequest(credentialText(options.authUser), credentialText(options.authPassword ?? ''));
     connection.authenticated = options.authPassword === undefined || Buffer.compare(data, wanted) === 0;
     return [answer(COMMAND.auth, undefined, connection.authenticated ? 0 : 1)];
   };

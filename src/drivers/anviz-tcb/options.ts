@@ -9,7 +9,11 @@ const verifies = z.enum(['face', 'finger', 'card', 'password', 'palm', 'iris', '
 const byteText = z.string().regex(/^(?:\d|[1-9]\d|1\d\d|2[0-4]\d|25[0-5])$/);
 const epoch = z.enum(['2000-01-01', '2000-01-02']);
 const address = z.number().int().min(0).max(0xffffffff);
-const credential = z.string().regex(/^[\x20-\x7e]{1,12}$/, 'up to 12 printable ASCII characters');
+// White space at the end comes with a secret read from a file; digits written without quotes arrive as a number.
+const credential = z.union([
+  z.string().regex(/^[\x20-\x7e]{1,12}\s*$/, 'up to 12 printable ASCII characters'),
+  z.number().int().min(0).max(999_999_999_999),
+]);
 
 export const anvizOptions = z.strictObject({
   /** Communication number of the terminal. 0 addresses whoever listens: for a line with one terminal, never for a bus. */
@@ -46,6 +50,9 @@ export const anvizOptions = z.strictObject({
 });
 
 export type AnvizOptions = z.output<typeof anvizOptions>;
+
+/** A user name or password as it is sent. */
+export const credentialText = (value: string | number): string => String(value).trimEnd();
 
 export const anvizSimulatorOptions = z.strictObject({
   address: z.number().int().min(1).max(0xffffffff).default(1),
