@@ -11,7 +11,7 @@ import { openClasses, type Classes } from './classes/classes.js';
 import { createCreditUnit } from './flows/credit.js';
 import { createForward, type Forward, type HelloFacts } from './flows/forward.js';
 import { createHealth, type HealthParts } from './flows/health.js';
-import { createIntake, type Intake } from './flows/intake.js';
+import { createIntake, type Intake, type IntakeParts } from './flows/intake.js';
 import { createSeal } from './flows/seal.js';
 import { gatewayStatus, parkedPart, troubleOf } from './gateway-status.js';
 import { createLinks, type Links } from './links/open.js';
@@ -23,12 +23,13 @@ import type { SettingsFault } from './settings/files.js';
 import type { TerminalSettings, UpstreamSettings } from './settings/entries.js';
 import { openStore } from './store/database.js';
 import { loadOrCreateSigningKey } from './store/keys.js';
+import type { StoreHooks } from './store/options.js';
 import type { Store } from './store/store.js';
 import { createSigner, type Signer } from './uplink/envelope.js';
 import { createMqttUplink } from './uplink/mqtt.js';
 import { createPlatformKeys } from './uplink/platform-keys.js';
 import { DEFAULT_FIELD_SET } from './uplink/records.js';
-import { UPLINK_TIMINGS, type UplinkTimings } from './uplink/uplink.js';
+import { UPLINK_TIMINGS, type Uplink, type UplinkTimings } from './uplink/uplink.js';
 import { createWeb, type Web } from './web/server.js';
 import type { GatewayStatus } from './web/status.js';
 
@@ -47,6 +48,17 @@ export interface GatewayParts {
   readonly onFatal?: (error: GatewayError) => void;
   /** Over the settings' linger; the demonstration shortens it. */
   readonly lingerMs?: number;
+  /** What scenarios put in place of the outside world; left out, the real thing. */
+  readonly seams?: Seams;
+}
+
+export interface Seams {
+  readonly storeHooks?: StoreHooks;
+  readonly openLink?: IntakeParts['openLink'];
+  readonly createUplink?: (settings: UpstreamSettings) => Uplink;
+  readonly freeSpace?: HealthParts['freeSpace'];
+  /** 0 to below 1, for jitter. */
+  readonly random?: () => number;
 }
 
 export interface Gateway {
@@ -108,7 +120,7 @@ function buildIntake(terminal: TerminalSettings, parts: GatewayParts, shared: In
           : { id: terminal.model, hash: terminal.definitionHash },
     },
     store,
-    openLink: (reach, signal) => links.open(reach, signal),
+    openLink: parts.seams?.openLink ?? ((reach, signal) => links.open(reach, signal)),
     clock: parts.clock,
     wire: parts.wire,
     log: parts.log,
@@ -142,7 +154,7 @@ function buildUpstream(
   const forward = createForward({
     upstream: settings.id,
     store,
-    uplink: createMqttUplink({ settings, wire: parts.wire, timings }),
+    uplink: parts.seams?.createUplink?.(settings) ?? createMqttUplink({ settings, wire: parts.wire, timings }),
     clock: parts.clock,
     wire: parts.wire,
     timings,
@@ -152,6 +164,7 @@ function buildUpstream(
     journalBell: journal,
     log: parts.log,
     helloFacts: hello,
+    ...(parts.seams?.random ? { random: parts.seams.random } : {}),
   });
   const seal = createSeal({
     upstream: settings.id,
@@ -173,8 +186,14 @@ function buildUpstream(
 
 /** Builds everything; nothing runs until `start`. `faults` are those of the settings: their units are parked and shown. */
 export function buildGateway(settings: Settings, faults: readonly SettingsFault[], parts: GatewayParts): Gateway {
-  const { clock, wire, log } = parts;
-  const store = openStore({ dir: settings.dataDir, clock, software: parts.version, log });
+  const { clock, wire, log, seams = {} } = parts;
+  const store = openStore({
+    dir: settings.dataDir,
+    clock,
+    software: parts.version,
+    log,
+    ...(seams.storeHooks ? { hooks: seams.storeHooks } : {}),
+  });
   const links = createLinks({ clock: wire, log });
   const site = loadPreset(settings.policy.preset).policy;
   const classes = openClasses(store, {
@@ -195,6 +214,7 @@ export function buildGateway(settings: Settings, faults: readonly SettingsFault[
     notify: parts.notify ?? (() => undefined),
     watchdogMs: parts.watchdogMs ?? null,
     ...(parts.timeSource ? { timeSource: parts.timeSource } : {}),
+    ...(seams.freeSpace ? { freeSpace: seams.freeSpace } : {}),
   });
   const signer = signingKeyOf(settings.dataDir);
   const hello = (): HelloFacts => {
@@ -285,6 +305,7 @@ export function buildGateway(settings: Settings, faults: readonly SettingsFault[
           log,
           signal: stopping.signal,
           ...(parts.onFatal ? { onFatal: parts.onFatal } : {}),
+          ...(seams.random ? { random: seams.random } : {}),
         }),
       );
       parts.notify?.('READY=1');
