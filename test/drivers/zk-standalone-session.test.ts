@@ -366,6 +366,18 @@ describe('following', () => {
     await watch.stop();
   });
 
+  test('a full ring keeps its count, so it is read again once an hour', async () => {
+    const rig = zkRig({ simulatorOptions: { recordCapacity: 60 }, options: { recountMinutes: 10 } });
+    const watch = follow(rig, await open(rig));
+    await watch.pass(10_000);
+    rig.terminal.addRecord({ userId: '42', wallTime: '2026-09-10 08:00:11' as WallTime });
+    await watch.pass(20 * 60_000);
+    expect(watch.drained.length).toBe(1);
+    await watch.pass(60 * 60_000);
+    expect(watch.seen.has('42 2026-09-10 08:00:11')).toBe(true);
+    await watch.stop();
+  });
+
   test('a clock that jumped years back makes punches of years ago, and they arrive', async () => {
     const rig = zkRig();
     const watch = follow(rig, await open(rig));

@@ -11,6 +11,8 @@ import { noteMemory, readSizes, type LogContext } from './reading.js';
 
 /** Time for events to catch up with the counter before the log is read again for them. */
 const SETTLE_MS = 3000;
+/** How often a log that is full is read again, since its counter stands still. */
+const FULL_RING_MS = 3_600_000;
 
 /** Tells the reader that the terminal answers and has nothing new; the reader may compare clocks now. */
 const STILL_THERE: PunchPage = { punches: [], cursor: null, drained: false, count: null };
@@ -63,7 +65,8 @@ async function* recount(context: LogContext, standing: Standing): AsyncGenerator
   const { records, recordCapacity } = sizes;
   // A full ring keeps its count while old records give way to new ones: only reading tells.
   const full = records !== null && recordCapacity !== null && recordCapacity > 0 && records >= recordCapacity;
-  if (records === null || grown() || records < standing.counter || full) {
+  const stale = full && context.clock.ticks() - standing.readTicks >= FULL_RING_MS;
+  if (records === null || grown() || records < standing.counter || stale) {
     yield* fullRead(context, standing);
     return;
   }

@@ -19,6 +19,8 @@ export interface Standing {
   /** Different live punches since then. */
   readonly seen: Set<string>;
   epoch: number;
+  /** Monotonic time of the end of the last full read. */
+  readTicks: number;
   /** Live records with a short id, waiting for the user table. */
   doubtful: Attendance[];
 }
@@ -63,6 +65,7 @@ export async function* fullRead(context: LogContext, standing: Standing): AsyncG
   if (live.length > 0) yield livePage(live);
   for (const punch of [...before, ...heldBack]) standing.seen.delete(keyOf(punch));
   account(standing, sizes.records, read, context.note);
+  standing.readTicks = context.clock.ticks();
   yield { punches: heldBack, cursor: cursorOf(standing), drained: true, count: read };
 }
 

@@ -6,28 +6,72 @@ import { z } from 'zod';
 
 const directions = z.enum(['in', 'out', 'break-out', 'break-in', 'ot-in', 'ot-out', 'unknown']);
 
+const words = (zh: string, description: string): { zh: string; description: string } => ({ description, zh });
+
 export const zkOptions = z.strictObject({
-  /** Comm key of the terminal's menu, 0 to 999999; without it no key is sent. Text is accepted, as from a secret file. */
-  commKey: z.union([z.number().int().min(0).max(999_999), z.string().regex(/^\s*\d{1,6}\s*$/)]).optional(),
-  /** Function number in the request for the attendance log; `auto`: 0, then 1 when 0 yields nothing. */
-  attendanceFunction: z.union([z.literal('auto'), z.literal(0), z.literal(1)]).default('auto'),
-  recordBytes: z.union([z.literal('auto'), z.literal(8), z.literal(16), z.literal(40)]).default('auto'),
-  userBytes: z.union([z.literal('auto'), z.literal(28), z.literal(72)]).default('auto'),
-  /** Which of the two bytes comes first in records of 16 bytes; `auto` looks at the values. */
-  verifyStateOrder: z.enum(['auto', 'verify-first', 'state-first']).default('auto'),
-  encoding: z.enum(['auto', 'gbk', 'utf-8']).default('auto'),
-  /** State byte (as text) to direction, where the keys of a terminal mean something else. */
-  directionMap: z.record(z.string().regex(/^(?:\d|[1-9]\d|1\d\d|2[0-4]\d|25[0-5])$/), directions).optional(),
-  /** Locks the keypad while the log is read. Off: people stand before the camera. */
-  disableWhileReading: z.boolean().default(false),
-  /** Minutes between two comparisons of the record count while following. */
-  recountMinutes: z.number().min(1).max(1440).default(10),
-  /** Seconds of silence after which the connection is probed. */
-  keepAliveSeconds: z.number().min(1).max(300).default(30),
-  connectTimeoutMs: z.number().int().min(500).max(120_000).default(5000),
-  answerTimeoutMs: z.number().int().min(500).max(120_000).default(5000),
-  /** Silence, not total time, after which a chunk is given up. */
-  chunkSilenceMs: z.number().int().min(1000).max(120_000).default(10_000),
+  /** Without it no key is sent. Text is accepted, as from a secret file. */
+  commKey: z
+    .union([z.number().int().min(0).max(999_999), z.string().regex(/^\s*\d{1,6}\s*$/)])
+    .optional()
+    .meta(words('通信密码(考勤机菜单中的 Comm Key,0–999999)', 'Comm key of the terminal (its menu, 0 to 999999)')),
+  attendanceFunction: z
+    .union([z.literal('auto'), z.literal(0), z.literal(1)])
+    .default('auto')
+    .meta(words('读取考勤记录的功能号;自动:先 0 后 1', 'Function number for the attendance log; auto: 0, then 1')),
+  recordBytes: z
+    .union([z.literal('auto'), z.literal(8), z.literal(16), z.literal(40)])
+    .default('auto')
+    .meta(words('每条考勤记录的字节数', 'Bytes of an attendance record')),
+  userBytes: z
+    .union([z.literal('auto'), z.literal(28), z.literal(72)])
+    .default('auto')
+    .meta(words('每个用户记录的字节数', 'Bytes of a user record')),
+  verifyStateOrder: z
+    .enum(['auto', 'verify-first', 'state-first'])
+    .default('auto')
+    .meta(words('16 字节记录中验证方式与状态的先后', 'Which comes first in records of 16 bytes: method or state')),
+  encoding: z.enum(['auto', 'gbk', 'utf-8']).default('auto').meta(words('文字编码', 'Encoding of texts')),
+  directionMap: z
+    .record(z.string().regex(/^(?:\d|[1-9]\d|1\d\d|2[0-4]\d|25[0-5])$/), directions)
+    .optional()
+    .meta(words('状态码到进出方向的对应', 'State code to direction, where the keys of a terminal mean something else')),
+  disableWhileReading: z
+    .boolean()
+    .default(false)
+    .meta(words('读取时锁定键盘(人脸机不要开启)', 'Lock the keypad while reading (not for face terminals)')),
+  recountMinutes: z
+    .number()
+    .min(1)
+    .max(1440)
+    .default(10)
+    .meta(words('核对记录数的间隔(分钟)', 'Minutes between two comparisons of the record count')),
+  keepAliveSeconds: z
+    .number()
+    .min(5)
+    .max(300)
+    .default(30)
+    .meta(words('静默多少秒后探测连接', 'Seconds of silence after which the connection is probed')),
+  connectTimeoutMs: z
+    .number()
+    .int()
+    .min(500)
+    .max(120_000)
+    .default(5000)
+    .meta(words('连接应答时限(毫秒)', 'Deadline of an answer while connecting, ms')),
+  answerTimeoutMs: z
+    .number()
+    .int()
+    .min(500)
+    .max(120_000)
+    .default(5000)
+    .meta(words('应答时限(毫秒)', 'Deadline of an answer, ms')),
+  chunkSilenceMs: z
+    .number()
+    .int()
+    .min(1000)
+    .max(120_000)
+    .default(10_000)
+    .meta(words('读取中允许的静默(毫秒)', 'Silence, not total time, after which a chunk is given up, ms')),
 });
 
 export type ZkOptions = z.output<typeof zkOptions>;
@@ -75,7 +119,8 @@ export const zkSimulatorOptions = z.strictObject({
   packetPauseMs: z.number().min(0).max(1000).default(4),
   /** What a second session meets: a refusal, or it takes the session away from the first. */
   secondSession: z.enum(['refuse', 'steal']).default('refuse'),
-  recordCapacity: z.number().int().min(1).max(10_000_000).default(100_000),
+  /** A full log forgets its oldest record for every new one. */
+  recordCapacity: z.number().int().min(1).max(10_000_000).default(200_000),
   deviceName: z.string().max(32).default('SIM-F18'),
   firmware: z.string().max(48).default('Ver 6.60 Aug 19 2021'),
 });

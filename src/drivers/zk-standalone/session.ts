@@ -158,7 +158,14 @@ async function* pages(
 ): AsyncGenerator<PunchPage, void, undefined> {
   const number = (value: unknown): number => (typeof value === 'number' ? value : 0);
   const counter = number(after?.count);
-  const standing: Standing = { counter, held: counter, seen: new Set(), epoch: number(after?.epoch), doubtful: [] };
+  const standing: Standing = {
+    counter,
+    held: counter,
+    seen: new Set(),
+    epoch: number(after?.epoch),
+    readTicks: 0,
+    doubtful: [],
+  };
   yield* fullRead(context, standing);
   if (follow) yield* followLive(context, standing);
 }

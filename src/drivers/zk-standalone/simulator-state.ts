@@ -68,6 +68,7 @@ export function uidOf(state: SimulatorState, userId: string): number {
 
 export function addRecord(state: SimulatorState, record: SimulatedPunch): void {
   state.all.push(record);
+  if (state.log.length >= state.options.recordCapacity) state.log.shift();
   state.log.push(record);
 }
 
