@@ -140,6 +140,11 @@ function diskTrouble(state: string): Trouble | null {
   };
 }
 
+function storeDetails(store: Store): PartStatus['details'] {
+  const { failures, refusing, walBytes, verifiedN } = store.disk;
+  return { writeFailures: failures, refusing, walMb: Math.round(walBytes / 1_048_576), verifiedUpTo: verifiedN };
+}
+
 const oldest = (times: readonly (number | null)[]): Instant | null => {
   const known = times.filter((time): time is number => time !== null);
   return known.length === 0 ? null : (Math.min(...known) as Instant);
@@ -167,13 +172,13 @@ export function gatewayStatus(from: StatusSources): GatewayStatus {
     ...from.upstreams.map((one) => upstreamPart(one.settings.id, one.forward, store)),
     ...parkedParts('upstream'),
   ];
-  const { clock, disk, loopDelayP99Ms } = health.status();
+  const { clock, disk, loopDelayP99Ms, storage } = health.status();
   const diskPart: PartStatus = {
     id: 'data',
     state: disk.state,
     since: disk.since,
-    trouble: diskTrouble(disk.state),
-    details: { freeMb: disk.freeMb },
+    trouble: storage ? troubleOf(storage) : diskTrouble(disk.state),
+    details: { freeMb: disk.freeMb, ...storeDetails(store) },
   };
   const broken = units.filter((unit) => unit.error && (unit.state === 'backing-off' || unit.state === 'parked'));
   const unitTroubles = broken
@@ -189,7 +194,8 @@ export function gatewayStatus(from: StatusSources): GatewayStatus {
       !from.stopping &&
       running.length > 0 &&
       broken.every((unit) => unit.name.startsWith('terminal:') || unit.name.startsWith('forward:')) &&
-      disk.state !== 'critical',
+      disk.state !== 'critical' &&
+      !store.disk.refusing,
     reasons,
     site: [settings.site.institution, settings.site.name, settings.site.room]
       .filter((word) => word !== null && word !== '')

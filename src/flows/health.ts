@@ -6,7 +6,7 @@
 import { execFile } from 'node:child_process';
 import { statfs } from 'node:fs/promises';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
-import { asGatewayError } from '../core/errors.js';
+import { asGatewayError, type GatewayError } from '../core/errors.js';
 import type { Log } from '../core/log.js';
 import type { Clock, Instant } from '../core/time.js';
 import type { Bell, Unit } from '../core/unit.js';
@@ -19,6 +19,8 @@ export interface HealthStatus {
   readonly disk: { readonly state: DiskState; readonly freeMb: number | null; readonly since: Instant };
   readonly loopDelayP99Ms: number;
   readonly clockSteps: number;
+  /** What the store's own upkeep met: a changed record, a sick disk; null when nothing. */
+  readonly storage: GatewayError | null;
 }
 
 export interface Health extends Unit {
@@ -77,6 +79,7 @@ export function createHealth(parts: HealthParts): Health {
   let diskSince = clock.now();
   let freeMb: number | null = null;
   let clockSteps = 0;
+  let storage: GatewayError | null = null;
   const delay = monitorEventLoopDelay({ resolution: 20 });
 
   const tell = (what: 'clock' | 'storage', data: Readonly<Record<string, string | number | boolean | null>>): void => {
@@ -90,7 +93,21 @@ export function createHealth(parts: HealthParts): Health {
     }
   };
 
+  /** Witness, verification in slices, vacuum. A finding is shown; it must not stop the watchdog from being fed. */
+  const keepStore = (): void => {
+    try {
+      store.maintain();
+      storage = null;
+    } catch (error) {
+      const found = asGatewayError(error);
+      if (storage?.code !== found.code)
+        log.error({ unit: 'health', code: found.code, kind: found.kind, context: found.context }, found.message);
+      storage = found;
+    }
+  };
+
   const lookAround = async (signal: AbortSignal): Promise<void> => {
+    keepStore();
     const found = await timeSource(signal);
     if (found !== source) {
       sourceSince = clock.now();
@@ -161,6 +178,7 @@ export function createHealth(parts: HealthParts): Health {
       disk: { state: disk, freeMb, since: diskSince },
       loopDelayP99Ms: Math.round(delay.percentile(99) / 1e6),
       clockSteps,
+      storage,
     }),
   };
 }

@@ -215,6 +215,7 @@ export function createIntake(parts: IntakeParts): Intake {
       delivery,
       seq: record.seq,
       seqEpoch: null,
+      seqIsIdentity: terminal.driver.seqIsIdentity,
       firmware: identity?.firmware ?? null,
       raw: record.raw,
       decoder: `${terminal.driver.name}/${terminal.driver.decoderVersion}`,
