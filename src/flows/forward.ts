@@ -21,9 +21,10 @@ import type {
   Effect,
   Standing,
 } from '../uplink/conversation-words.js';
-import { genesisHash, signJws, verifyJws, type Signer } from '../uplink/envelope.js';
-import { ackSchema, helloMessage, parsePayload, platStateSchema, type HelloMessage } from '../uplink/messages.js';
+import { genesisHash, signJws, type Signer } from '../uplink/envelope.js';
+import { helloMessage, type HelloMessage } from '../uplink/messages.js';
 import type { PlatformKeys } from '../uplink/platform-keys.js';
+import { readMessage } from '../uplink/reading.js';
 import type { Incoming, Outgoing, Uplink, UplinkSession, UplinkTimings } from '../uplink/uplink.js';
 
 /** What hello says of the machine; the gateway knows it. */
@@ -77,6 +78,8 @@ export interface Forward {
   /** For sealing: the broker's limit and the platform's wish. */
   batchBytesMax(): number | null;
   slow(): boolean;
+  /** Whether a valid acknowledgement came since the start of the program. Sealing under an old epoch waits for it. */
+  heard(): boolean;
 }
 
 /** Messages that may wait for us; beyond it new ones are dropped, which costs a resend and never a record. */
@@ -102,6 +105,7 @@ class Forwarder implements Forward {
   #dialling = new AbortController();
   #since: Instant;
   #seen = '';
+  #heard = false;
 
   constructor(options: ForwardOptions) {
     this.#o = options;
@@ -313,28 +317,7 @@ class Forwarder implements Forward {
       this.#o.onMessage?.(message);
       return;
     }
-    let event: ConversationEvent;
-    try {
-      event = message.channel === 'ack' ? this.#readAck(message.payload) : this.#readPlat(message.payload);
-    } catch (error) {
-      event = { kind: 'bad', error: asGatewayError(error) };
-    }
-    this.#step(event);
-  }
-
-  #readAck(payload: Uint8Array): ConversationEvent {
-    const jws = Buffer.from(payload).toString('latin1');
-    const verified = verifyJws(jws, { typ: 'att-ack+jws', keys: this.#o.platformKeys.lookup('ack') });
-    return { kind: 'ack', ack: parsePayload(ackSchema, verified.payload, 'an acknowledgement'), jws };
-  }
-
-  #readPlat(payload: Uint8Array): ConversationEvent {
-    if (payload.length === 0) return { kind: 'plat', plat: null };
-    const { platformKeys } = this.#o;
-    const verified = verifyJws(payload, { typ: 'att-plat+jws', keys: platformKeys.lookup('plat') });
-    const plat = parsePayload(platStateSchema, verified.payload, 'the platform state');
-    if (plat.keys !== undefined) platformKeys.adopt(plat.keys);
-    return { kind: 'plat', plat };
+    this.#step(readMessage(message, this.#o.platformKeys));
   }
 
   /** A polite end: the retained state says off, then DISCONNECT, within the close deadline. */
@@ -357,8 +340,12 @@ class Forwarder implements Forward {
 
   /** Notes since when the state has been as it is, and writes one line for each change. */
   #noteState(): void {
-    const { clock, wire, log, upstream } = this.#o;
-    const { state, problem, version } = this.#conversation.view(wire.ticks());
+    const { clock, wire, log, upstream, journalBell } = this.#o;
+    const { state, problem, version, lastAckAt } = this.#conversation.view(wire.ticks());
+    if (lastAckAt !== null && !this.#heard) {
+      this.#heard = true;
+      journalBell.ring();
+    }
     const seen = `${state} ${problem?.code ?? ''}`;
     if (seen === this.#seen) return;
     if (!this.#seen.startsWith(`${state} `)) this.#since = clock.now();
@@ -371,17 +358,14 @@ class Forwarder implements Forward {
     return { ...view, id: this.#o.upstream, since: this.#since, error: problem === null ? null : explained(problem) };
   }
 
-  #ask(event: ConversationEvent): void {
-    this.#push(this.#connection, { event });
-  }
   connectNow(): void {
-    this.#ask({ kind: 'connect-now' });
+    this.#push(this.#connection, { event: { kind: 'connect-now' } });
   }
   sayHello(): void {
-    this.#ask({ kind: 'hello-wanted' });
+    this.#push(this.#connection, { event: { kind: 'hello-wanted' } });
   }
   resend(from: number, to: number): void {
-    this.#ask({ kind: 'resend', from, to });
+    this.#push(this.#connection, { event: { kind: 'resend', from, to } });
   }
   async publish(message: Outgoing, signal: AbortSignal): Promise<void> {
     if (this.#session === null) throw fail('uplink-offline', { upstream: this.#o.upstream });
@@ -393,8 +377,14 @@ class Forwarder implements Forward {
   slow(): boolean {
     return this.#conversation.view(this.#o.wire.ticks()).slow;
   }
+  heard(): boolean {
+    return this.#heard;
+  }
 }
 
-function explained(error: GatewayError): UpstreamStatus['error'] {
-  return { code: error.code, kind: error.kind, zh: error.explain('zh'), en: error.explain('en') };
-}
+const explained = (error: GatewayError): UpstreamStatus['error'] => ({
+  code: error.code,
+  kind: error.kind,
+  zh: error.explain('zh'),
+  en: error.explain('en'),
+});

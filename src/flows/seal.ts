@@ -41,6 +41,12 @@ export interface SealOptions {
   readonly slow?: () => boolean;
   /** Largest batch that the present broker takes; null: no limit known. */
   readonly batchBytesMax?: () => number | null;
+  /**
+   * True while the platform has not been heard since the start. A database that is an older copy must not sign other
+   * contents under numbers that it used before (C4), so sealing under an old epoch waits for the platform, for ten minutes at most.
+   */
+  readonly hold?: () => boolean;
+  readonly holdMs?: number;
   /** What is known of an epoch before a lost database (§9). */
   readonly continuation?: Continuation | null;
 }
@@ -53,6 +59,7 @@ export interface Seal {
 
 const LINGER_MS = 2_000;
 const LINGER_SLOW_MS = 10_000;
+const HOLD_MS = 600_000;
 /** How long the unit sleeps when nothing waits; the doorbell wakes it earlier. */
 const IDLE_MS = 60_000;
 /** Batches sealed in one go before other units get their turn. */
@@ -146,6 +153,8 @@ export function createSeal(options: SealOptions): Seal {
   const { store, upstream, wire, clock, journalBell, outboxBell } = options;
   let urgent = false;
   let waitingSince: number | null = null;
+  let heldEpoch: string | null = null;
+  let heldUntil = 0;
   let estimated = { from: 0, upTo: 0, bytes: 0 };
 
   const lingerMs = (): number => {
@@ -176,6 +185,8 @@ export function createSeal(options: SealOptions): Seal {
       return null;
     }
     waitingSince ??= wire.ticks();
+    const holdMs = state.ep === heldEpoch && options.hold?.() === true ? heldUntil - wire.ticks() : 0;
+    if (holdMs > 0) return holdMs;
     if (urgent || waiting >= BATCH_RECORDS_MAX) return 0;
     const receivedAt = store.factAt(state.sealedN + 1);
     // After a start the wall clock knows the age; while running the monotonic one does, so a clock step delays nothing.
@@ -192,6 +203,9 @@ export function createSeal(options: SealOptions): Seal {
     unit: {
       name: `seal:${upstream}`,
       async run(signal) {
+        // An epoch that this start begins has no numbers that could have been used before.
+        heldEpoch = store.upstream(upstream)?.ep ?? null;
+        heldUntil = wire.ticks() + (options.holdMs ?? HOLD_MS);
         ensureUpstream(options);
         while (!signal.aborted) {
           const due = dueIn(store.upstream(upstream) ?? ensureUpstream(options));

@@ -109,6 +109,33 @@ describe('when to seal (§6)', () => {
     await all.clock.advance(1);
     expect(sealedN(all)).toBe(all.store.head().n);
   });
+  test('under an old epoch it waits for the platform, ten minutes at most', async () => {
+    let heard = false;
+    const all = bench();
+    ensureUpstream(all.options);
+    all.add(2);
+    const seal = createSeal({ ...all.options, hold: () => !heard });
+    const stopping = new AbortController();
+    const running = seal.unit.run(stopping.signal).catch(() => undefined);
+    await all.clock.advance(590_000);
+    expect(sealedN(all)).toBe(0);
+    await all.clock.advance(11_000);
+    expect(sealedN(all)).toBe(all.store.head().n);
+    stopping.abort();
+    await running;
+    const again = createSeal({ ...all.options, hold: () => !heard });
+    const stop = new AbortController();
+    const runs = again.unit.run(stop.signal).catch(() => undefined);
+    all.add(1);
+    await all.clock.advance(5_000);
+    expect(sealedN(all)).toBeLessThan(all.store.head().n);
+    heard = true;
+    all.options.journalBell.ring();
+    await all.clock.advance(2_100);
+    expect(sealedN(all)).toBe(all.store.head().n);
+    stop.abort();
+    await runs;
+  });
   test('a clock that jumps back an hour delays nothing', async () => {
     const all = await begin();
     all.add(1);
@@ -208,7 +235,8 @@ describe('restores (§9)', () => {
     await later.drained();
     await later.stop();
     const before = platform.heads.get([...platform.heads.keys()][0] ?? '');
-    const restored = startSide(broker.url, { dir: copy });
+    // It seals nothing under the old numbers before it has heard the platform, however long that takes.
+    const restored = startSide(broker.url, { dir: copy, timings: { startSpreadMs: 600 } });
     restored.add(7);
     await restored.drained();
     expect(platform.heads.size).toBe(2);

@@ -81,6 +81,7 @@ export interface SideOptions {
   readonly timings?: Partial<UplinkTimings>;
   readonly dir?: string;
   readonly lingerMs?: number;
+  readonly holdMs?: number;
 }
 
 export const until = async (
@@ -141,6 +142,8 @@ export function startSide(url: string, options: SideOptions = {}): Side {
     outboxBell,
     lingerMs: options.lingerMs ?? 10,
     batchBytesMax: () => forward.batchBytesMax(),
+    hold: () => !forward.heard(),
+    holdMs: options.holdMs ?? 1_500,
   });
   const stopping = new AbortController();
   const failures: unknown[] = [];
