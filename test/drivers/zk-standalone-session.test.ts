@@ -153,6 +153,25 @@ describe('what a terminal may hold', () => {
     expect(pages.at(-1)?.count).toEqual({ announced: 60, decoded: 60 });
   });
 
+  test('an empty log that the terminal refuses to read is empty; a full one is an error', async () => {
+    const empty = zkRig({ records: [], faults: { 'refuse-data': '99' } });
+    expect((await empty.run(empty.readAll())).pages.at(-1)).toMatchObject({
+      punches: [],
+      drained: true,
+      count: { announced: 0, decoded: 0 },
+    });
+    const full = zkRig({ faults: { 'refuse-data': '99' } });
+    await expect(full.run(full.readAll())).rejects.toMatchObject({ code: 'bad-reply' });
+  });
+
+  test('a terminal that is silent about options it does not know still has a serial number', async () => {
+    const rig = zkRig({ faults: { 'deaf-to-options': '' } });
+    const connection = await rig.run(rig.connect());
+    expect(await rig.run(connection.session.identify())).toMatchObject({ serial: 'TEST0001', model: null });
+    expect(rig.clock.ticks()).toBeLessThan(15_000);
+    await rig.run(connection.close());
+  });
+
   test('a direction map of the terminal wins', async () => {
     const rig = zkRig({ options: { directionMap: { '1': 'break-out' } } });
     const { punches } = await rig.run(rig.readAll());
@@ -356,8 +375,8 @@ describe('following', () => {
     await watch.stop();
   });
 
-  test('where events are refused, the counter alone finds new punches', async () => {
-    const rig = zkRig({ options: { recountMinutes: 1 }, faults: { 'refuse-events': '' } });
+  test.each(['', 'silent'])('where events are refused (%s), the counter alone finds new punches', async (how) => {
+    const rig = zkRig({ options: { recountMinutes: 1 }, faults: { 'refuse-events': how } });
     const watch = follow(rig, await open(rig));
     await watch.pass(10_000);
     const made = rig.terminal.punch('42');

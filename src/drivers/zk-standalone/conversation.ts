@@ -268,3 +268,13 @@ async function leaveWithin(clock: Clock, sent: Promise<void>, bell: { next(): Pr
   const answered = sent.then(() => bell.next());
   await within(clock, EXIT_WAIT_MS, unhurried, answered).catch(() => undefined);
 }
+
+/** For requests whose answer we can do without: silence gives null, every other error is thrown. */
+export async function unlessSilent<T>(asked: Promise<T>): Promise<T | null> {
+  try {
+    return await asked;
+  } catch (error) {
+    if (error instanceof GatewayError && error.code === 'link-silent') return null;
+    throw error;
+  }
+}

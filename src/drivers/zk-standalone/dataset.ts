@@ -10,7 +10,7 @@ import type { Clock } from '../../core/time.js';
 import type { Finding } from '../driver.js';
 import { COMMAND, commandName, isRefusal } from './codes.js';
 import { decodePrepared, encodeChunkRequest, encodeDataRequest, NO_DATA, type ReceivedPacket } from './codec.js';
-import type { Conversation, RequestOptions, Turn } from './conversation.js';
+import { unlessSilent, type Conversation, type RequestOptions, type Turn } from './conversation.js';
 
 export interface DataSetRequest {
   /** 13 attendance, 9 users. */
@@ -35,6 +35,13 @@ export interface DataSet {
   /** Tells the terminal to forget its copy of the set. */
   free(): Promise<void>;
 }
+
+export const EMPTY_SET: DataSet = {
+  totalBytes: 0,
+  // eslint-disable-next-line @typescript-eslint/no-empty-function
+  async *parts() {},
+  free: async () => undefined,
+};
 
 /** Largest chunk a terminal gives on TCP. */
 const CHUNK_BYTES_MAX = 0xffc0;
@@ -148,9 +155,7 @@ async function gather(
     bytes += packet.data.length;
     trusted &&= trusts(packet);
   }
-  await turn.next(CLOSING_ACK_MS).catch((error: unknown) => {
-    if (!(error instanceof GatewayError) || error.code !== 'link-silent') throw error;
-  });
+  await unlessSilent(turn.next(CLOSING_ACK_MS));
   if (bytes > promised) throw fail('bad-reply', { request: name, reason: `${bytes} bytes instead of ${promised}` });
   return { bytes: pieces.length === 1 && pieces[0] ? pieces[0] : Buffer.concat(pieces), trusted };
 }
@@ -182,7 +187,8 @@ function wholeSet(context: DataSetContext, bytes: Uint8Array, name: string): Dat
 async function preparedSet(context: DataSetContext, sizeBytes: number, name: string): Promise<DataSet> {
   if (sizeBytes > SET_BYTES_MAX) throw fail('bad-reply', { request: name, reason: `it promises ${sizeBytes} bytes` });
   const free = async (): Promise<void> => {
-    await context.conversation.request(COMMAND.FREE_DATA, NO_DATA, { timeoutMs: 5000 });
+    // All bytes are here by now: a terminal that does not answer this has lost us nothing.
+    await unlessSilent(context.conversation.request(COMMAND.FREE_DATA, NO_DATA, { timeoutMs: 5000, tries: 1 }));
   };
   const chunk = async (start: number): Promise<Uint8Array> => {
     const length = Math.min(CHUNK_BYTES_MAX, sizeBytes - start);

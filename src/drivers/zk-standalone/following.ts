@@ -6,6 +6,7 @@ import { Writer } from '../../core/bytes.js';
 import type { PunchPage } from '../driver.js';
 import { COMMAND, commandName, EVENT_ATTENDANCE } from './codes.js';
 import { NO_DATA } from './codec.js';
+import { unlessSilent } from './conversation.js';
 import { fullRead, livePage, settledPunches, type Standing } from './full-read.js';
 import { noteMemory, readSizes, type LogContext } from './reading.js';
 
@@ -42,12 +43,13 @@ export async function* followLive(context: LogContext, standing: Standing): Asyn
 async function register(context: LogContext): Promise<void> {
   const { conversation, options, note } = context;
   const mask = new Writer('little').u32(EVENT_ATTENDANCE).bytes();
-  const answer = await conversation.request(COMMAND.REG_EVENT, mask, { timeoutMs: options.answerTimeoutMs });
-  if (answer.command !== COMMAND.ACK_OK)
-    note({
-      code: 'odd',
-      text: `live events are refused (${commandName(answer.command)}); only the counter is compared`,
-    });
+  const answer = await unlessSilent(
+    conversation.request(COMMAND.REG_EVENT, mask, { timeoutMs: options.answerTimeoutMs, tries: 2 }),
+  );
+  // A connection that is dead and not just deaf to this request is found out by the comparison that follows.
+  const reply = answer ? commandName(answer.command) : 'no answer';
+  if (answer?.command !== COMMAND.ACK_OK)
+    note({ code: 'odd', text: `live events are refused (${reply}); only the counter is compared` });
 }
 
 /** Compares the counter with what we hold and reads the log where they disagree. */
@@ -61,7 +63,7 @@ async function* recount(context: LogContext, standing: Standing): AsyncGenerator
     if (live.length > 0) yield livePage(live);
     sizes = await readSizes(context);
   }
-  noteMemory(sizes, context.note);
+  noteMemory(context, sizes);
   const { records, recordCapacity } = sizes;
   // A full ring keeps its count while old records give way to new ones: only reading tells.
   const full = records !== null && recordCapacity !== null && recordCapacity > 0 && records >= recordCapacity;

@@ -37,7 +37,7 @@ export const livePage = (punches: readonly PunchRecord[]): PunchPage => ({
 /** Yields the whole log. Sets `standing` to what the log holds now. */
 export async function* fullRead(context: LogContext, standing: Standing): AsyncGenerator<PunchPage, void, undefined> {
   const sizes = await readSizes(context);
-  noteMemory(sizes, context.note);
+  noteMemory(context, sizes);
   beginEpoch(standing, sizes.records, context.note);
   standing.seen.clear();
   await keypad(context, COMMAND.DISABLE);

@@ -47,7 +47,7 @@ export const zkOptions = z.strictObject({
     .meta(words('核对记录数的间隔(分钟)', 'Minutes between two comparisons of the record count')),
   keepAliveSeconds: z
     .number()
-    .min(5)
+    .min(1)
     .max(300)
     .default(30)
     .meta(words('静默多少秒后探测连接', 'Seconds of silence after which the connection is probed')),

@@ -3,10 +3,11 @@
  * protocol has no date filter. The counter asked just before gives the size of a record and the number to compare with;
  * punches may be added while we read, so more than announced is normal and fewer is a finding.
  */
-import type { Finding, PunchRecord } from '../driver.js';
+import { GatewayError } from '../../core/errors.js';
+import type { PunchRecord } from '../driver.js';
 import { COMMAND } from './codes.js';
 import { NO_DATA } from './codec.js';
-import { openDataSet, type DataSet, type DataSetContext } from './dataset.js';
+import { EMPTY_SET, openDataSet, type DataSet, type DataSetContext } from './dataset.js';
 import { attendanceLayout, stateComesFirst, userLayout } from './layout.js';
 import type { ZkOptions } from './options.js';
 import { createOddities, createUserTable, makePunch, type MadePunch, type UserTable } from './punches.js';
@@ -18,6 +19,8 @@ export interface LogContext extends DataSetContext {
   users: UserTable | null;
   /** Records hold slot numbers only, so every read needs the user table of its moment. */
   slotsOnly: boolean;
+  /** Already told that the log is nearly full. */
+  memoryLow: boolean;
 }
 
 export const PAGE_RECORDS = 1000;
@@ -30,16 +33,19 @@ export async function readSizes(context: LogContext): Promise<Sizes> {
   return decodeSizes(answer.command === COMMAND.ACK_OK ? answer.data : NO_DATA);
 }
 
-export function noteMemory(sizes: Sizes, note: (finding: Finding) => void): void {
+/** Tells a log that is nearly full, once until it is so no more. */
+export function noteMemory(context: LogContext, sizes: Sizes): void {
   const { records, recordCapacity, recordsFree } = sizes;
   if (records === null || !recordCapacity) return;
   const free = recordsFree ?? Math.max(0, recordCapacity - records);
-  if (free < recordCapacity * MEMORY_LOW_SHARE)
-    note({
+  const low = free < recordCapacity * MEMORY_LOW_SHARE;
+  if (low && !context.memoryLow)
+    context.note({
       code: 'memory-low',
       text: `the log holds ${records} of ${recordCapacity} records`,
       data: { records, recordCapacity, free },
     });
+  context.memoryLow = low;
 }
 
 /** Reads the user table into the context. Unreadable layouts give an empty table and a finding. */
@@ -160,12 +166,16 @@ async function openLog(context: LogContext, sizes: Sizes): Promise<DataSet> {
   const { attendanceFunction } = context.options;
   const command = COMMAND.ATTLOG_RRQ;
   const first = attendanceFunction === 'auto' ? 0 : attendanceFunction;
-  let set = await openDataSet(context, { command, what: first });
-  if (attendanceFunction === 'auto' && set.totalBytes === 0 && sizes.records !== 0) {
+  try {
+    const set = await openDataSet(context, { command, what: first });
+    if (attendanceFunction !== 'auto' || set.totalBytes > 0 || sizes.records === 0) return set;
     await set.free();
-    set = await openDataSet(context, { command, what: 1 });
+    return await openDataSet(context, { command, what: 1 });
+  } catch (error) {
+    // Some terminals refuse to read a log that is empty.
+    if (sizes.records === 0 && error instanceof GatewayError && error.code === 'bad-reply') return EMPTY_SET;
+    throw error;
   }
-  return set;
 }
 
 function shapeOf(context: LogContext, bytes: Uint8Array, totalBytes: number, count: number | null): Shape {

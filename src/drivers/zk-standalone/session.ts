@@ -10,7 +10,7 @@ import type { WallTime } from '../../core/time.js';
 import type { Cursor, PageOptions, PunchPage, TerminalIdentity, TerminalSession, Wire } from '../driver.js';
 import { COMMAND, commandName, isRefusal } from './codes.js';
 import { NO_DATA, scrambleCommKey } from './codec.js';
-import { createConversation, type Conversation } from './conversation.js';
+import { createConversation, unlessSilent, type Conversation } from './conversation.js';
 import { commKeyOf, type ZkOptions } from './options.js';
 import { followLive } from './following.js';
 import { fullRead, type Standing } from './full-read.js';
@@ -20,6 +20,7 @@ import { decodeText } from './text.js';
 
 /** What is told of a terminal beside its serial number: option name and the name we show. */
 const DETAILS: readonly (readonly [string, string])[] = [
+  ['~DeviceName', 'model'],
   ['~Platform', 'platform'],
   ['MAC', 'mac'],
   ['~OS', 'os'],
@@ -55,6 +56,7 @@ export async function openSession(
     note: wire.note,
     users: null,
     slotsOnly: false,
+    memoryLow: false,
   };
   const quick = { timeoutMs: options.answerTimeoutMs };
   return {
@@ -109,13 +111,9 @@ async function connect(conversation: Conversation, options: ZkOptions, wire: Wir
     if (!isRefusal(answer.command)) throw wrongProtocol(conversation);
     if (left <= 1) throw fail('terminal-busy', { reason: commandName(answer.command) });
     // A session that a crash left open may be in the way: end it and try once more.
-    await conversation.request(COMMAND.EXIT, NO_DATA, { timeoutMs: SECOND_MS, tries: 1 }).catch(ignoreSilence);
+    await unlessSilent(conversation.request(COMMAND.EXIT, NO_DATA, { timeoutMs: SECOND_MS, tries: 1 }));
     await wire.clock.sleep(SECOND_MS, signal);
   }
-}
-
-function ignoreSilence(error: unknown): void {
-  if (!(error instanceof GatewayError) || error.code !== 'link-silent') throw error;
 }
 
 async function enable(conversation: Conversation, options: ZkOptions): Promise<void> {
@@ -123,10 +121,11 @@ async function enable(conversation: Conversation, options: ZkOptions): Promise<v
 }
 
 /** One option; null when the terminal does not know it or has no value for it. */
-async function readOption(context: LogContext, key: string): Promise<string | null> {
+async function readOption(context: LogContext, key: string, tries = 3): Promise<string | null> {
   const { conversation, options } = context;
   const answer = await conversation.request(COMMAND.OPTIONS_RRQ, encodeOption(key), {
     timeoutMs: options.answerTimeoutMs,
+    tries,
   });
   if (answer.command !== COMMAND.ACK_OK) return null;
   return decodeOption(answer.data, key, options.encoding) || null;
@@ -136,19 +135,32 @@ async function identify(context: LogContext): Promise<TerminalIdentity> {
   const { conversation, options } = context;
   const serial = await readOption(context, '~SerialNumber');
   if (serial === null) throw fail('bad-reply', { request: '~SerialNumber', reason: 'it has no serial number' });
-  const version = await conversation.request(COMMAND.GET_VERSION, NO_DATA, { timeoutMs: options.answerTimeoutMs });
-  const firmware = version.command === COMMAND.ACK_OK ? decodeText(version.data, options.encoding) : '';
-  const model = await readOption(context, '~DeviceName');
+  const version = await unlessSilent(
+    conversation.request(COMMAND.GET_VERSION, NO_DATA, { timeoutMs: options.answerTimeoutMs }),
+  );
+  const firmware = version?.command === COMMAND.ACK_OK ? decodeText(version.data, options.encoding) : '';
+  const told = await readDetails(context);
+  const sizes = await readSizes(context);
+  for (const [key, value] of Object.entries(sizes) as [string, number | null][]) if (value !== null) told[key] = value;
+  noteMemory(context, sizes);
+  const { model, ...details } = told;
+  return {
+    serial,
+    model: typeof model === 'string' ? model : null,
+    firmware: firmware === '' ? null : firmware,
+    details,
+  };
+}
+
+/** What else the terminal tells of itself. One that keeps silent about an option it does not know is not asked further. */
+async function readDetails(context: LogContext): Promise<Record<string, string | number | boolean>> {
   const details: Record<string, string | number | boolean> = {};
   for (const [key, shown] of DETAILS) {
-    const value = await readOption(context, key);
-    if (value !== null) details[shown] = value;
+    const answer = await unlessSilent(readOption(context, key, 2).then((value) => ({ value })));
+    if (!answer) break;
+    if (answer.value !== null) details[shown] = answer.value;
   }
-  const sizes = await readSizes(context);
-  for (const [key, value] of Object.entries(sizes) as [string, number | null][])
-    if (value !== null) details[key] = value;
-  noteMemory(sizes, context.note);
-  return { serial, model, firmware: firmware === '' ? null : firmware, details };
+  return details;
 }
 
 async function* pages(

@@ -136,6 +136,7 @@ export function createConnection(state: SimulatorState, line: Line): SimulatedCo
   };
 
   const onDirectRequest = async (packet: ReceivedPacket): Promise<void> => {
+    if (faultFires(state, 'refuse-data')) return answer(packet, COMMAND.ACK_ERROR);
     const set = dataSet(packet.command, null) ?? NO_DATA;
     if (set.length <= options.smallAnswerBytes) return answer(packet, COMMAND.DATA, set);
     return sendData(packet, set, new Writer('little').u32(set.length).bytes());
@@ -175,6 +176,7 @@ export function createConnection(state: SimulatorState, line: Line): SimulatedCo
   const onOption = async (packet: ReceivedPacket): Promise<void> => {
     const key = decodeText(packet.data, 'auto');
     const value = values[key];
+    if (key !== '~SerialNumber' && state.faults.has('deaf-to-options')) return;
     return value
       ? answer(packet, COMMAND.ACK_OK, encodeOption(`${key}=${value()}`))
       : answer(packet, COMMAND.ACK_ERROR);
@@ -194,7 +196,9 @@ export function createConnection(state: SimulatorState, line: Line): SimulatedCo
     },
     [COMMAND.STATE_RRQ]: (packet) => write(COMMAND.ACK_OK, 0, packet.reply, NO_DATA),
     [COMMAND.REG_EVENT]: (packet) => {
-      if (state.faults.has('refuse-events')) return answer(packet, COMMAND.ACK_ERROR);
+      const refusal = state.faults.get('refuse-events');
+      if (refusal === 'silent') return Promise.resolve();
+      if (refusal !== undefined) return answer(packet, COMMAND.ACK_ERROR);
       mask = new Reader(packet.data, 'little').u32();
       return ok(packet);
     },
