@@ -3,6 +3,7 @@
  * the others run. Start: store, then forward, seal, credit, terminals, health, page. Stop: everything is told at once, waits
  * at most five seconds, and closes the store; stopping is a polite crash, both end in the same state.
  */
+import { join } from 'node:path';
 import { asGatewayError, type GatewayError } from './core/errors.js';
 import type { Log } from './core/log.js';
 import { within, type Clock } from './core/time.js';
@@ -22,12 +23,13 @@ import type { Settings } from './settings.js';
 import type { SettingsFault } from './settings/files.js';
 import type { TerminalSettings, UpstreamSettings } from './settings/entries.js';
 import { openStore } from './store/database.js';
+import { readDurably, writeDurably } from './store/durable-file.js';
 import { loadOrCreateSigningKey } from './store/keys.js';
 import type { StoreHooks } from './store/options.js';
 import type { Store } from './store/store.js';
 import { createSigner, type Signer } from './uplink/envelope.js';
 import { createMqttUplink } from './uplink/mqtt.js';
-import { createPlatformKeys } from './uplink/platform-keys.js';
+import { createPlatformKeys, type PlatformKeys } from './uplink/platform-keys.js';
 import { DEFAULT_FIELD_SET } from './uplink/records.js';
 import { UPLINK_TIMINGS, type Uplink, type UplinkTimings } from './uplink/uplink.js';
 import { createWeb, type Web } from './web/server.js';
@@ -159,7 +161,7 @@ function buildUpstream(
     wire: parts.wire,
     timings,
     signer: () => signer,
-    platformKeys: createPlatformKeys({ sets: [settings.platformKeys], root: settings.platformRootKey ?? undefined }),
+    platformKeys: platformKeysOf(settings, store.dir),
     outboxBell,
     journalBell: journal,
     log: parts.log,
@@ -176,12 +178,25 @@ function buildUpstream(
     fields,
     signer: () => signer,
     journalBell: sealBell,
+    // A restored old disk must hear the platform before it seals under numbers that are used already.
+    hold: () => !forward.heard(),
     outboxBell,
     lingerMs: parts.lingerMs ?? settings.lingerSeconds * 1000,
     slow: () => forward.slow(),
     batchBytesMax: () => forward.batchBytesMax(),
   });
   return { settings, forward, bell: sealBell, units: [forward.unit, seal.unit] };
+}
+
+/** The configured key set, and the newest one that the platform itself has announced since, kept beside our own keys. */
+function platformKeysOf(settings: UpstreamSettings, dataDir: string): PlatformKeys {
+  const file = join(dataDir, 'keys', `platform-${settings.id}.jws`);
+  const kept = readDurably(file, (bytes) => bytes.toString('utf8'));
+  return createPlatformKeys({
+    sets: kept === null ? [settings.platformKeys] : [settings.platformKeys, kept],
+    root: settings.platformRootKey ?? undefined,
+    keep: (jws) => writeDurably(file, Buffer.from(jws)),
+  });
 }
 
 /** Builds everything; nothing runs until `start`. `faults` are those of the settings: their units are parked and shown. */
