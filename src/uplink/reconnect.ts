@@ -2,7 +2,8 @@
  * When to try again (upstream §5): the first attempt after a loss is spread over half a minute so that a fleet does not
  * storm its broker, then it backs off; busy brokers get a minute, refusals that a person must settle ten. Five minutes of
  * a stable connection start it anew. Ten minutes without connection are an alarm (D10). Some brokers close a session that
- * was taken over without saying so: connections that are closed again and again soon after they were made are named.
+ * was taken over without saying so: connections that are closed again and again soon after they were made are named, and
+ * back off like attempts that failed; any other loss has its first attempt within the spread (F6).
  */
 import { fail, type GatewayError } from '../core/errors.js';
 import { patienceOf } from './refusals.js';
@@ -57,14 +58,15 @@ export function createReconnect(timings: UplinkTimings, random: () => number): R
       if (connectedSince !== null && ticks - connectedSince >= timings.stableMs) attempt = 0;
       offlineSince ??= ticks;
       const cap = Math.min(timings.backoffMaxMs, timings.backoffStepMs * 2 ** Math.min(attempt, 20));
+      const flaps = short && shortLived >= SHORT_LIVED;
       const patience = patienceOf(reason);
       let delay =
         connectedSince === null
           ? between(Math.min(timings.backoffMinMs, cap), cap)
-          : between(0, Math.max(spreadMs, attempt > 0 ? cap : 0));
+          : between(0, Math.max(spreadMs, flaps ? cap : 0));
       if (patience === 'long') delay = timings.refusedMs;
       if (patience === 'busy') delay = Math.max(delay, between(timings.busyMs, timings.busyMs * 2));
-      attempt += 1;
+      attempt = connectedSince === null || flaps ? attempt + 1 : Math.max(1, attempt);
       at = ticks + delay;
     },
     trying() {

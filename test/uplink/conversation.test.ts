@@ -161,6 +161,31 @@ describe('reconnect (§5)', () => {
     expect(failing('uplink-lost')).toBeCloseTo(90_000, -2);
   });
 
+  test('a connection lost early is tried within the spread too; one cut short three times in a row backs off', () => {
+    scene.random = 0.999999;
+    scene.online();
+    scene.plat({ spread: 1 });
+    const waits = Array.from({ length: 4 }, () => {
+      scene.ticks += 1_000;
+      const wait = failing('uplink-lost');
+      scene.pass(wait);
+      scene.connect();
+      return Math.round(wait / 1000);
+    });
+    expect(waits).toEqual([1, 1, 10, 20]);
+    scene.ticks += 61_000;
+    expect(failing('uplink-lost')).toBeCloseTo(1_000, -1);
+    expect(failing('uplink-unreachable'), 'the attempts that failed are not forgotten').toBeGreaterThan(20_000);
+  });
+
+  test('after a loss the first attempt that fails is followed by at most ten seconds', () => {
+    scene.random = 0.999999;
+    scene.online();
+    scene.ticks += 400_000;
+    failing('uplink-lost');
+    expect(failing('uplink-unreachable')).toBeCloseTo(10_000, -2);
+  });
+
   test.each(['uplink-login', 'uplink-forbidden', 'uplink-tls', 'uplink-taken-over', 'uplink-version'] as const)(
     '%s waits ten minutes',
     (code) => {
