@@ -86,6 +86,11 @@ export function createConnection(state: SimulatorState, line: Line): SimulatedCo
     let index = 0;
     for (let at = 0; at < bytes.length; at += options.packetBytes) {
       if (index > 0 || bytes.length <= options.packetBytes) await interleave();
+      const stallMs = index > 0 ? faultNumber(state, 'stall', 20_000) : null;
+      if (stallMs !== null) {
+        state.faults.delete('stall');
+        await state.wire.sleep(stallMs, line.signal);
+      }
       const piece = bytes.subarray(at, at + options.packetBytes);
       await write(COMMAND.DATA, options.dataSession === 'index' ? index : session, to.reply, piece);
       index += 1;

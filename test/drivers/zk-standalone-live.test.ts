@@ -1,0 +1,163 @@
+/** Live events of zk-standalone, and what finds the punches that no event told. */
+import { describe, expect, test } from 'vitest';
+import type { WallTime } from '../../src/core/time.js';
+import { createFramer } from '../../src/drivers/framing.js';
+import { COMMAND } from '../../src/drivers/zk-standalone/codes.js';
+import { TCP_FRAMES, untcp } from '../../src/drivers/zk-standalone/codec.js';
+import { history, keyOf } from './rig.js';
+import { codes, follow, open, truth, zkRig } from './zk-standalone-rig.js';
+
+describe('following', () => {
+  test.each([10, 12, 14, 32, 36, 37, 52, 104])('events of %i bytes arrive once, acknowledged', async (eventBytes) => {
+    const rig = zkRig({ simulatorOptions: { eventBytes, recordBytes: eventBytes < 32 ? 16 : 40 } });
+    // Short events hold 16 bits only.
+    const userId = eventBytes === 12 || eventBytes >= 32 ? '20250017' : '42';
+    const watch = follow(rig, await open(rig));
+    await watch.pass(10_000);
+    // More than the simulator sends without an acknowledgement.
+    for (let index = 0; index < 20; index += 1) {
+      rig.terminal.punch(userId);
+      await watch.pass(1500);
+    }
+    expect([...watch.seen.keys()].sort()).toEqual(truth(rig));
+    expect([...watch.seen.values()].filter((punch) => punch.source === 'realtime').length).toBe(20);
+    expect(watch.drained.length).toBe(1);
+    await watch.stop();
+  });
+
+  test('a record without an event is found by comparing the counter', async () => {
+    const rig = zkRig({ options: { recountMinutes: 2 } });
+    const watch = follow(rig, await open(rig));
+    await watch.pass(10_000);
+    rig.terminal.addRecord({ userId: '42', wallTime: '2026-09-10 08:00:11' as WallTime });
+    await watch.pass(30_000);
+    expect(watch.seen.has('42 2026-09-10 08:00:11')).toBe(false);
+    await watch.pass(120_000);
+    expect(watch.seen.has('42 2026-09-10 08:00:11')).toBe(true);
+    await watch.stop();
+  });
+
+  test('a punch that is both in a read and told live is counted once, so that a later silent one is not hidden', async () => {
+    const rig = zkRig({ options: { recountMinutes: 1 }, simulatorOptions: { packetPauseMs: 300 } });
+    const connection = await open(rig);
+    const watch = follow(rig, connection);
+    await watch.pass(30_000);
+    rig.terminal.addRecord({ userId: '42', wallTime: '2026-09-10 08:00:11' as WallTime });
+    const counted = (): number =>
+      createFramer(TCP_FRAMES)
+        .push(Buffer.concat(connection.sent))
+        .filter((cut) => cut.kind === 'frame' && untcp(cut.bytes).command === COMMAND.GET_FREE_SIZES).length;
+    // The comparison asks twice, then the read once more; the punch falls between that answer and the copy of the log.
+    const before = counted();
+    while (counted() < before + 3) await watch.pass(50);
+    await watch.pass(100);
+    const told = rig.terminal.punch('20250018');
+    await watch.pass(20_000);
+    expect(watch.seen.has(keyOf(told))).toBe(true);
+    expect(watch.drained.length).toBe(2);
+    rig.terminal.addRecord({ userId: '42', wallTime: '2026-09-10 08:00:12' as WallTime });
+    await watch.pass(120_000);
+    expect([...watch.seen.keys()].sort()).toEqual(truth(rig));
+    await watch.stop();
+  });
+
+  test('a log that shrank begins a new epoch and is read again', async () => {
+    const rig = zkRig({ options: { recountMinutes: 1 } });
+    const watch = follow(rig, await open(rig));
+    await watch.pass(10_000);
+    rig.terminal.setFault('seq-reset', '');
+    rig.terminal.addRecord({ userId: '42', wallTime: '2026-09-10 08:00:11' as WallTime });
+    await watch.pass(120_000);
+    expect(watch.drained).toEqual([0, 1]);
+    expect(watch.seen.has('42 2026-09-10 08:00:11')).toBe(true);
+    expect(codes(rig.findings)).toContain('epoch-changed');
+    await watch.stop();
+  });
+
+  test('a shrunken log is noticed across sessions by the cursor', async () => {
+    const rig = zkRig();
+    const first = await rig.run(rig.readAll());
+    rig.terminal.setFault('seq-reset', '');
+    const second = await rig.run(rig.readAll(first.pages.at(-1)?.cursor ?? null));
+    expect(second.pages.at(-1)?.cursor).toEqual({ count: 0, epoch: 1 });
+    expect(codes(second.findings)).toContain('epoch-changed');
+  });
+
+  test('a terminal that died silently is noticed within a minute', async () => {
+    const rig = zkRig();
+    const watch = follow(rig, await open(rig));
+    await watch.pass(10_000);
+    rig.terminal.setFault('no-answer', '');
+    await watch.pass(60_000);
+    expect(watch.failure()).toMatchObject({ code: 'link-silent' });
+    await watch.stop();
+  });
+
+  test('a quiet terminal is left alone but for the probe, for hours', async () => {
+    const rig = zkRig({ options: { recountMinutes: 60 } });
+    const watch = follow(rig, await open(rig));
+    await watch.pass(2 * 3_600_000);
+    expect(watch.failure()).toBeNull();
+    expect(watch.drained.length).toBe(1);
+    rig.terminal.punch('42');
+    await watch.pass(2000);
+    expect([...watch.seen.keys()].sort()).toEqual(truth(rig));
+    await watch.stop();
+  });
+
+  test('a short id that could be two people is left to the log', async () => {
+    // Slot 2 belongs to person 3, and there is a person 2: an event that says 2 may mean either.
+    const users = [
+      { id: '2', name: 'A' },
+      { id: '3', name: 'B' },
+    ];
+    const rig = zkRig({
+      users,
+      records: history(4, users),
+      simulatorOptions: { eventBytes: 10 },
+      options: { recountMinutes: 1 },
+    });
+    const watch = follow(rig, await open(rig));
+    await watch.pass(10_000);
+    rig.terminal.punch('2');
+    await watch.pass(20_000);
+    expect([...watch.seen.values()].filter((punch) => punch.source === 'realtime')).toEqual([]);
+    await watch.pass(60_000);
+    expect([...watch.seen.keys()].sort()).toEqual(truth(rig));
+    await watch.stop();
+  });
+
+  test.each(['', 'silent'])('where events are refused (%s), the counter alone finds new punches', async (how) => {
+    const rig = zkRig({ options: { recountMinutes: 1 }, faults: { 'refuse-events': how } });
+    const watch = follow(rig, await open(rig));
+    await watch.pass(10_000);
+    const made = rig.terminal.punch('42');
+    await watch.pass(90_000);
+    expect(watch.seen.get(keyOf(made))?.source).toBe('poll');
+    await watch.stop();
+  });
+
+  test('a full ring keeps its count, so it is read again once an hour', async () => {
+    const rig = zkRig({ simulatorOptions: { recordCapacity: 60 }, options: { recountMinutes: 10 } });
+    const watch = follow(rig, await open(rig));
+    await watch.pass(10_000);
+    rig.terminal.addRecord({ userId: '42', wallTime: '2026-09-10 08:00:11' as WallTime });
+    await watch.pass(20 * 60_000);
+    expect(watch.drained.length).toBe(1);
+    await watch.pass(60 * 60_000);
+    expect(watch.seen.has('42 2026-09-10 08:00:11')).toBe(true);
+    await watch.stop();
+  });
+
+  test('a clock that jumped years back makes punches of years ago, and they arrive', async () => {
+    const rig = zkRig();
+    const watch = follow(rig, await open(rig));
+    await watch.pass(10_000);
+    rig.terminal.setFault('clock-jump', String(-5 * 365 * 86_400_000));
+    const made = rig.terminal.punch('42');
+    await watch.pass(5000);
+    expect(made.wallTime < '2022').toBe(true);
+    expect(watch.seen.has(keyOf(made))).toBe(true);
+    await watch.stop();
+  });
+});
