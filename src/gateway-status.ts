@@ -200,6 +200,7 @@ export function gatewayStatus(from: StatusSources): GatewayStatus {
     site: [settings.site.institution, settings.site.name, settings.site.room]
       .filter((word) => word !== null && word !== '')
       .join(' · '),
+    timeZone: settings.site.timeZone,
     version: from.parts.version,
     startedAt: from.startedAt,
     pendingRecords: sums.reduce((sum, one) => sum + one.records, 0),

@@ -88,7 +88,7 @@ export async function runPull(
   const tally: Tally = { announced: null, decoded: 0, printed: 0, noise: 0, drained: false, live: 0 };
   const progress = progressLine(io);
   const note = (finding: Finding): void => {
-    if (finding.code === 'noise') tally.noise += Number(finding.data?.['bytes'] ?? 0);
+    if (finding.code === 'noise') tally.noise += Number(finding.data?.bytes ?? 0);
     else if (!io.json) io.err(`! ${finding.code}: ${finding.text}`);
   };
   const print =

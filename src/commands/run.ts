@@ -42,7 +42,7 @@ export async function runDaemon(args: RunArguments, io: Console, signal: AbortSi
   const log = createLog({ level: settings.log.level });
   const service = serviceManager(env);
   const fatal = new AbortController();
-  let broken: GatewayError | null = null;
+  const broken: GatewayError[] = [];
   // The wall clock's trust is learned by the gateway's own health unit; until then it counts as unproven.
   const trust: { known: () => boolean } = { known: () => false };
   const clock: Clock = systemClock(() => trust.known());
@@ -54,7 +54,7 @@ export async function runDaemon(args: RunArguments, io: Console, signal: AbortSi
     notify: service.notify,
     watchdogMs: service.watchdogMs,
     onFatal: (error) => {
-      broken = error;
+      broken.push(error);
       fatal.abort();
     },
   });
@@ -64,7 +64,7 @@ export async function runDaemon(args: RunArguments, io: Console, signal: AbortSi
   await untilAborted(AbortSignal.any([signal, fatal.signal]));
   service.notify('STOPPING=1');
   await gateway.stop();
-  if (broken !== null) throw broken as GatewayError;
+  if (broken[0]) throw broken[0];
   io.err('考勤网关已停止。 Rollcall has stopped.');
   return EXIT.good;
 }

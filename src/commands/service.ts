@@ -9,8 +9,8 @@ export interface ServiceManager {
 }
 
 export function serviceManager(env: Readonly<Record<string, string | undefined>>): ServiceManager {
-  if (env['NOTIFY_SOCKET'] === undefined) return { notify: () => undefined, watchdogMs: null };
-  const usec = Number(env['WATCHDOG_USEC']);
+  if (env.NOTIFY_SOCKET === undefined) return { notify: () => undefined, watchdogMs: null };
+  const usec = Number(env.WATCHDOG_USEC);
   return {
     notify: (state) => void execFile('systemd-notify', [state], { timeout: 5000 }, () => undefined),
     watchdogMs: Number.isFinite(usec) && usec > 0 ? usec / 1000 : null,

@@ -75,7 +75,7 @@ async function freeServer(
 
 async function embeddedBroker(cleanup: Cleanup): Promise<{ readonly host: string; readonly port: number }> {
   const broker = await Aedes.createBroker();
-  const { server, port } = await freeServer((one) => one.on('connection', broker.handle));
+  const { server, port } = await freeServer((one) => one.on('connection', (socket) => broker.handle(socket)));
   cleanup.defer(async () => {
     await new Promise<void>((resolve) => broker.close(() => resolve()));
     await new Promise<void>((resolve) => server.close(() => resolve()));
@@ -334,7 +334,7 @@ export async function openClassroom(options: ClassroomOptions): Promise<Classroo
       platform,
       terminals,
       cable,
-      restartTheory: wires.restart,
+      restartTheory: () => wires.restart(),
       story: [
         `考勤机 theory:中控协议,TCP 127.0.0.1:${wires.theoryPort} · ZK terminal over TCP`,
         wires.serial

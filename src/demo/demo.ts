@@ -43,8 +43,9 @@ const POLL_MS = 5000;
 const SETTLE_MS = 20_000;
 /** A gap in the script that is long enough to let every terminal be polled. */
 const PAUSE_MS = 60_000;
-const FRAME_MS = 100;
-const SHOW_EVERY_FRAMES = 10;
+/** Small steps: within one the terminals' clocks stand still, and a clock read in between is off by as much. */
+const FRAME_MS = 10;
+const SHOW_EVERY_FRAMES = 100;
 
 interface Stage {
   readonly room: Classroom;
@@ -103,7 +104,7 @@ function trouble(room: Classroom): string {
   const status = room.gateway.status();
   const terminals = status.terminals.map(
     (one) =>
-      `${one.id} ${one.state} ${String(one.details['stored'])}/${room.terminals[one.id as TerminalName].records().length}`,
+      `${one.id} ${one.state} ${String(one.details.stored)}/${room.terminals[one.id as TerminalName].records().length}`,
   );
   return `[${terminals.join(', ')}; stored ${status.punches} of ${given(room)}; unacknowledged ${status.pendingRecords}] ${status.reasons.map((one) => one.en).join(' ')}`;
 }
@@ -127,7 +128,7 @@ async function playOnce(stage: Stage): Promise<void> {
 
 const backAgain = (room: Classroom): boolean => {
   const theory = room.gateway.status().terminals.find((one) => one.id === 'theory');
-  return theory?.state === 'live' && Number(theory.details['repeated'] ?? 0) > 0;
+  return theory?.state === 'live' && Number(theory.details.repeated ?? 0) > 0;
 };
 
 /** The whole day, evenly and fast, with the table shown as it grows. */
@@ -160,7 +161,7 @@ async function closeDay(stage: Stage): Promise<void> {
   const lessonsEnd = secondOf(stage, LESSONS_END);
   world.advanceTo(lessonsEnd);
   const reported = (): boolean =>
-    room.gateway.status().terminals.every((one) => Number(one.details['lastDrainedAt'] ?? 0) >= lessonsEnd);
+    room.gateway.status().terminals.every((one) => Number(one.details.lastDrainedAt ?? 0) >= lessonsEnd);
   await settle(stage, 'terminals reported after the last lesson', reported, NEVER);
   await settle(stage, 'provisional results', () => room.gateway.store.touchedDays(1).length === 0, null);
   world.advanceTo(secondOf(stage, DAY_CLOSED));

@@ -22,7 +22,7 @@ export function report(gateway: Gateway, classNo: string, date: LocalDate): Repo
     const fact = credits.get(person.traineeNo);
     const credit = fact ? (fact.result as unknown as DayCredit) : null;
     const day = credit?.dayResult ?? null;
-    if (credit && day && day.totalHours < full) {
+    if (credit && day && fact?.state === 'final' && day.totalHours < full) {
       for (const line of credit.explanation
         .filter((one) => one.about === 'lesson' && !one.code.startsWith('LESSON_COUNTED'))
         .slice(0, 1)) {
@@ -38,7 +38,8 @@ export function report(gateway: Gateway, classNo: string, date: LocalDate): Repo
       traineeNo: person.traineeNo,
       slots: SLOTS.map((slot) => day?.slots[slot]?.time ?? null),
       hours: day?.totalHours ?? null,
-      flags: credit?.flags ?? [],
+      // While the day runs, a slot that is still to come is not missing.
+      flags: (credit?.flags ?? []).filter((flag) => fact?.state === 'final' || !/(?:ABSENT|MISSING_)/.test(flag)),
       state: fact?.state ?? '',
     };
   });

@@ -48,6 +48,6 @@ export function attendanceTable(title: string, rows: readonly TableRow[]): reado
   );
   const present = [0, 1, 2, 3].map((at) => rows.filter((row) => row.slots[at]).length);
   const sum = rows.reduce((total, row) => total + (row.hours ?? 0), 0);
-  const rate = `${present.map((count) => `${count}/${rows.length}`).join(' ')}`;
+  const rate = present.map((count) => `${count}/${rows.length}`).join(' ');
   return [title, line(HEAD), ...body, `合计 total  实到/应到 present/expected ${rate}  课时 hours ${sum}`];
 }

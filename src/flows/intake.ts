@@ -256,16 +256,16 @@ export function createIntake(parts: IntakeParts): Intake {
   };
 
   const readAll = async (session: TerminalSession, serial: string): Promise<void> => {
-    enter('reading');
+    if (drainedSince === null) enter('reading');
     const after = store.cursor(serial) as Cursor | null;
     for await (const page of session.pages(after, { follow: true })) {
       commitPage(page, serial);
       await session.confirm(page);
-      if (!page.drained && page.punches.length > 0) continue;
+      if (!page.drained && (page.punches.length > 0 || page.count !== null)) continue;
       if (page.drained) {
         lastDrainedAt = clock.now();
         drainedSince ??= clock.ticks();
-        enter('live');
+        if (state !== 'waiting') enter('live');
         await correctClock(session, serial);
       } else {
         // A session that follows yields an empty page now and then, so that the clock is compared again.
@@ -283,7 +283,8 @@ export function createIntake(parts: IntakeParts): Intake {
   };
 
   const visit = async (signal: AbortSignal): Promise<void> => {
-    enter('connecting');
+    // A terminal that is polled stays `waiting` between two good reads: a visit every few seconds is no news.
+    if (drainedSince === null) enter('connecting');
     await using link = await parts.openLink(terminal.reach, signal);
     const wire: Wire = { clock: parts.wire, note };
     await using session = await terminal.driver.open(link, terminal.options, wire, signal);

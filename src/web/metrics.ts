@@ -42,11 +42,11 @@ export function createMetrics(): (status: GatewayStatus) => Promise<{ readonly t
     lastAck.set((status.lastAckAt ?? 0) / 1000);
     for (const one of status.terminals) {
       terminal.set({ terminal: one.id }, up(one));
-      const ms = one.details['offsetMs'];
+      const ms = one.details.offsetMs;
       if (typeof ms === 'number') offset.set({ terminal: one.id }, ms / 1000);
     }
     for (const one of status.upstreams) upstream.set({ upstream: one.id }, up(one));
-    const freeMb = status.disk.details['freeMb'];
+    const freeMb = status.disk.details.freeMb;
     if (typeof freeMb === 'number') disk.set(freeMb * 1024 * 1024);
     trusted.set(status.clock.state === 'ok' ? 1 : 0);
     delay.set(status.loopDelayP99Ms / 1000);

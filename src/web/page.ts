@@ -47,7 +47,8 @@ const words = {
 const good = new Set(['live', 'waiting', 'reading', 'connected', 'ok']);
 const wait = new Set(['connecting', 'greeting', 'unknown']);
 const el = (name, text, cls) => { const e = document.createElement(name); if (text !== undefined) e.textContent = text; if (cls) e.className = cls; return e; };
-const when = (ms) => (ms ? new Date(ms).toLocaleString('zh-CN', { hour12: false }) : '—');
+let timeZone;
+const when = (ms) => (ms ? new Date(ms).toLocaleString('zh-CN', { hour12: false, timeZone }) : '—');
 const stateCell = (part) => { const td = el('td', words[part.state] || part.state, good.has(part.state) ? 'good' : wait.has(part.state) ? 'wait' : 'bad'); return td; };
 const rows = (id, parts, cells) => {
   const body = document.getElementById(id);
@@ -59,6 +60,7 @@ async function refresh() {
   try {
     const answer = await fetch('/readyz', { cache: 'no-store', signal: AbortSignal.timeout(5000) });
     const s = await answer.json();
+    timeZone = s.timeZone;
     document.getElementById('site').textContent = s.site + ' · ' + s.version;
     state.textContent = s.ready ? '运行正常 Working' : '需要处理 Needs attention';
     state.className = s.ready ? 'good' : 'bad';

@@ -26,6 +26,8 @@ export interface GatewayStatus {
   /** Why not, in both languages; empty when ready. */
   readonly reasons: readonly Trouble[];
   readonly site: string;
+  /** Zone in which people read times. */
+  readonly timeZone: string;
   readonly version: string;
   readonly startedAt: Instant;
   readonly pendingRecords: number;
