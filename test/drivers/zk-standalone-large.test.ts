@@ -36,6 +36,6 @@ describe.each([
       expect(digest(keys)).toBe(expected);
       expect(Math.max(...pageSizes)).toBeLessThanOrEqual(1000);
       expect(rig.findings.filter((finding) => finding.code !== 'memory-low')).toEqual([]);
-    });
+    }, 120_000);
   },
 );
