@@ -4,7 +4,7 @@
  */
 import { asGatewayError, fail, type ErrorKind, type GatewayError } from './errors.js';
 import type { Log } from './log.js';
-import type { Clock, Instant } from './time.js';
+import { linkedController, type Clock, type Instant } from './time.js';
 
 export interface Unit {
   readonly name: string;
@@ -38,14 +38,14 @@ export function createDoorbell(clock: Clock): Doorbell {
     async wait(atMostMs, signal) {
       signal.throwIfAborted();
       if (!rung) {
-        const stop = new AbortController();
         const rings = new Promise<void>((resolve) => (wake = resolve));
-        const timer = clock.sleep(atMostMs, AbortSignal.any([signal, stop.signal]));
+        const timer = linkedController(signal);
+        const late = clock.sleep(atMostMs, timer.signal);
         try {
-          await Promise.race([rings, timer]);
+          await Promise.race([rings, late]);
         } finally {
-          stop.abort();
-          timer.catch(() => undefined);
+          timer.end();
+          late.catch(() => undefined);
           wake = null;
         }
       }

@@ -16,7 +16,7 @@ import { Duplex } from 'node:stream';
 import { SerialPort } from 'serialport';
 import { fail, GatewayError, systemCode } from '../core/errors.js';
 import { formatReach, type Reach } from '../core/reach.js';
-import { within, type Clock } from '../core/time.js';
+import { linkedController, within, type Clock } from '../core/time.js';
 import { disposeStream, type Link } from './socket.js';
 import type { TapStream } from './tap.js';
 
@@ -202,10 +202,13 @@ export function createSerialLines(clock: Clock, options: { readonly lingerMs?: n
   const linger = async (line: Line, port: SerialPort): Promise<void> => {
     const stop = new AbortController();
     line.linger = stop;
+    const either = linkedController(stop.signal, life.signal);
     try {
-      await clock.sleep(lingerMs, AbortSignal.any([stop.signal, life.signal]));
+      await clock.sleep(lingerMs, either.signal);
     } catch {
       return;
+    } finally {
+      either.end();
     }
     if (line.taken || line.port !== port) return;
     line.port = null;
@@ -303,8 +306,9 @@ export function createSerialLines(clock: Clock, options: { readonly lingerMs?: n
         });
         const line = await take(path, reach, signal);
         if (!line) continue;
+        const either = linkedController(signal, life.signal);
         try {
-          const port = await ready(line, reach, timeoutMs, AbortSignal.any([signal, life.signal]));
+          const port = await ready(line, reach, timeoutMs, either.signal);
           const ended = new AbortController();
           const lease: SerialLease = new SerialLease(port, tap, () => {
             ended.abort();
@@ -318,6 +322,8 @@ export function createSerialLines(clock: Clock, options: { readonly lingerMs?: n
           handOn(line);
           signal.throwIfAborted();
           throw error instanceof GatewayError ? error : portError(reach, error);
+        } finally {
+          either.end();
         }
       }
     },

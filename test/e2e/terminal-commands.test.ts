@@ -1,0 +1,118 @@
+/** `simulate terminal`, `pull`, `capture` and `decode` as processes that talk over real sockets. */
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { connect } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { freePort, startRollcall, type Program } from '../support/process.js';
+import { runOnce } from './run-once.js';
+
+let dir = '';
+beforeAll(() => {
+  dir = mkdtempSync(join(tmpdir(), 'rollcall-commands-'));
+});
+afterAll(() => rmSync(dir, { recursive: true, force: true }));
+
+async function simulator(driver: string, ...args: readonly string[]): Promise<{ program: Program; reach: string }> {
+  const reach = `tcp://127.0.0.1:${await freePort()}`;
+  const program = startRollcall('terminal', ['simulate', 'terminal', '--driver', driver, '--reach', reach, ...args]);
+  await program.line((line) => line.includes('"ready"'), 20_000);
+  return { program, reach };
+}
+
+const identities = (json: readonly Record<string, unknown>[]): readonly string[] =>
+  json.filter((one) => one.kind === 'punch').map((one) => `${String(one.deviceUserId)} ${String(one.wallTime)}`);
+
+describe.each(['zk-standalone', 'anviz-tcb'])('%s', (driver) => {
+  test('pull prints identity, every punch once, and a summary that says complete', async () => {
+    const { program, reach } = await simulator(driver, '--records', '130', '--users', '7');
+    await using _ = program;
+    const outcome = await runOnce(['pull', '--driver', driver, '--reach', reach, '--json']);
+    expect(outcome.code).toBe(0);
+    expect(outcome.json[0]).toMatchObject({ kind: 'identity', serial: 'TEST0001' });
+    expect(new Set(identities(outcome.json)).size).toBe(130);
+    expect(identities(outcome.json)).toHaveLength(130);
+    expect(outcome.json.at(-1)).toMatchObject({
+      kind: 'summary',
+      announced: 130,
+      decoded: 130,
+      noise: 0,
+      complete: true,
+    });
+  });
+
+  test('pull changes nothing at the terminal: a second one reads the same', async () => {
+    const { program, reach } = await simulator(driver, '--records', '60', '--users', '3');
+    await using _ = program;
+    const [first, second] = [
+      await runOnce(['pull', '--driver', driver, '--reach', reach, '--json']),
+      await runOnce(['pull', '--driver', driver, '--reach', reach, '--json']),
+    ];
+    expect(identities(second.json)).toEqual(identities(first.json));
+  });
+
+  test('pull --since leaves older punches out', async () => {
+    const { program, reach } = await simulator(driver, '--records', '80', '--users', '2');
+    await using _ = program;
+    const outcome = await runOnce(['pull', '--driver', driver, '--reach', reach, '--since', '2025-09-01', '--json']);
+    const dates = outcome.json.filter((one) => one.kind === 'punch').map((one) => String(one.wallTime).slice(0, 10));
+    expect(dates.length).toBeGreaterThan(0);
+    expect(new Set(dates)).toEqual(new Set(['2025-09-01']));
+  });
+
+  test('what capture writes, decode reads: the same punches', async () => {
+    const { program, reach } = await simulator(driver, '--records', '40', '--users', '4');
+    await using _ = program;
+    const file = join(dir, `${driver}.cap`);
+    const pulled = await runOnce(['capture', file, '--driver', driver, '--reach', reach, '--json']);
+    expect(pulled.code).toBe(0);
+    for (const split of ['0', '1', '7']) {
+      const decoded = await runOnce(['decode', '--driver', driver, '--split', split, '--json', file]);
+      expect(decoded.code).toBe(0);
+      expect(new Set(identities(decoded.json))).toEqual(new Set(identities(pulled.json)));
+      expect(decoded.json.at(-1)).toMatchObject({ kind: 'summary', noise: 0 });
+    }
+  });
+
+  test('the control port fires a punch, and sets a fault that pull then meets', async () => {
+    const port = await freePort();
+    const { program, reach } = await simulator(driver, '--records', '5', '--users', '2', '--control', String(port));
+    await using _ = program;
+    const answer = (command: object): Promise<Record<string, unknown>> =>
+      new Promise((resolve, reject) => {
+        const socket = connect(port, '127.0.0.1', () => socket.write(`${JSON.stringify(command)}\n`));
+        socket.once('error', reject);
+        socket.once('data', (data) => {
+          socket.end();
+          resolve(JSON.parse(data.toString()) as Record<string, unknown>);
+        });
+      });
+    expect(await answer({ do: 'punch', user: '20250001' })).toMatchObject({ userId: '20250001' });
+    expect(await answer({ do: 'dance' })).toHaveProperty('error');
+    expect(await answer({ do: 'fault', name: 'line-noise', value: '5' })).toEqual({ ok: true });
+    const outcome = await runOnce(['pull', '--driver', driver, '--reach', reach, '--json']);
+    expect(identities(outcome.json)).toHaveLength(6);
+    expect(outcome.code).toBe(0);
+  });
+});
+
+describe('decode', () => {
+  test('prints noise and does not swallow it', async () => {
+    const file = join(dir, 'noisy.hex');
+    // Vendor's example of the counters answer between rubbish.
+    writeFileSync(
+      file,
+      '# rubbish first\n00 FF A5\nA5 00 00 00 01 BC 00 00 12 00 00 0C 00 00 05 00 00 02 00 00 0C 00 04 06 00 00 03 9E 20\n11 22',
+    );
+    const outcome = await runOnce(['decode', '--driver', 'anviz-tcb', '--json', file]);
+    expect(outcome.code).toBe(0);
+    expect(outcome.json.filter((one) => one.kind === 'message')).toHaveLength(1);
+    expect(outcome.json.at(-1)).toMatchObject({ kind: 'summary', messages: 1, noise: 5 });
+  });
+
+  test('reads standard input and says where hex is wrong', async () => {
+    const outcome = await runOnce(['decode', '--driver', 'zk-standalone'], '50 50\n82 7G');
+    expect(outcome.code).toBe(2);
+    expect(outcome.err).toMatch(/Line 2, column 5/);
+  });
+});
