@@ -4,7 +4,7 @@ import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { freePort, startRollcall, type Program } from '../support/process.js';
+import { freePort, startRollcall } from '../support/process.js';
 import { runOnce } from './run-once.js';
 
 let dir = '';
@@ -13,11 +13,14 @@ beforeAll(() => {
 });
 afterAll(() => rmSync(dir, { recursive: true, force: true }));
 
-async function simulator(driver: string, ...args: readonly string[]): Promise<{ program: Program; reach: string }> {
+async function simulator(
+  driver: string,
+  ...args: readonly string[]
+): Promise<AsyncDisposable & { readonly reach: string }> {
   const reach = `tcp://127.0.0.1:${await freePort()}`;
   const program = startRollcall('terminal', ['simulate', 'terminal', '--driver', driver, '--reach', reach, ...args]);
   await program.line((line) => line.includes('"ready"'), 20_000);
-  return { program, reach };
+  return { reach, [Symbol.asyncDispose]: () => program.kill() };
 }
 
 const identities = (json: readonly Record<string, unknown>[]): readonly string[] =>
@@ -25,9 +28,8 @@ const identities = (json: readonly Record<string, unknown>[]): readonly string[]
 
 describe.each(['zk-standalone', 'anviz-tcb'])('%s', (driver) => {
   test('pull prints identity, every punch once, and a summary that says complete', async () => {
-    const { program, reach } = await simulator(driver, '--records', '130', '--users', '7');
-    await using _ = program;
-    const outcome = await runOnce(['pull', '--driver', driver, '--reach', reach, '--json']);
+    await using terminal = await simulator(driver, '--records', '130', '--users', '7');
+    const outcome = await runOnce(['pull', '--driver', driver, '--reach', terminal.reach, '--json']);
     expect(outcome.code).toBe(0);
     expect(outcome.json[0]).toMatchObject({ kind: 'identity', serial: 'TEST0001' });
     expect(new Set(identities(outcome.json)).size).toBe(130);
@@ -42,29 +44,35 @@ describe.each(['zk-standalone', 'anviz-tcb'])('%s', (driver) => {
   });
 
   test('pull changes nothing at the terminal: a second one reads the same', async () => {
-    const { program, reach } = await simulator(driver, '--records', '60', '--users', '3');
-    await using _ = program;
+    await using terminal = await simulator(driver, '--records', '60', '--users', '3');
     const [first, second] = [
-      await runOnce(['pull', '--driver', driver, '--reach', reach, '--json']),
-      await runOnce(['pull', '--driver', driver, '--reach', reach, '--json']),
+      await runOnce(['pull', '--driver', driver, '--reach', terminal.reach, '--json']),
+      await runOnce(['pull', '--driver', driver, '--reach', terminal.reach, '--json']),
     ];
     expect(identities(second.json)).toEqual(identities(first.json));
   });
 
   test('pull --since leaves older punches out', async () => {
-    const { program, reach } = await simulator(driver, '--records', '80', '--users', '2');
-    await using _ = program;
-    const outcome = await runOnce(['pull', '--driver', driver, '--reach', reach, '--since', '2025-09-01', '--json']);
+    await using terminal = await simulator(driver, '--records', '80', '--users', '2');
+    const outcome = await runOnce([
+      'pull',
+      '--driver',
+      driver,
+      '--reach',
+      terminal.reach,
+      '--since',
+      '2025-09-01',
+      '--json',
+    ]);
     const dates = outcome.json.filter((one) => one.kind === 'punch').map((one) => String(one.wallTime).slice(0, 10));
     expect(dates.length).toBeGreaterThan(0);
     expect(new Set(dates)).toEqual(new Set(['2025-09-01']));
   });
 
   test('what capture writes, decode reads: the same punches', async () => {
-    const { program, reach } = await simulator(driver, '--records', '40', '--users', '4');
-    await using _ = program;
+    await using terminal = await simulator(driver, '--records', '40', '--users', '4');
     const file = join(dir, `${driver}.cap`);
-    const pulled = await runOnce(['capture', file, '--driver', driver, '--reach', reach, '--json']);
+    const pulled = await runOnce(['capture', file, '--driver', driver, '--reach', terminal.reach, '--json']);
     expect(pulled.code).toBe(0);
     for (const split of ['0', '1', '7']) {
       const decoded = await runOnce(['decode', '--driver', driver, '--split', split, '--json', file]);
@@ -76,8 +84,7 @@ describe.each(['zk-standalone', 'anviz-tcb'])('%s', (driver) => {
 
   test('the control port fires a punch, and sets a fault that pull then meets', async () => {
     const port = await freePort();
-    const { program, reach } = await simulator(driver, '--records', '5', '--users', '2', '--control', String(port));
-    await using _ = program;
+    await using terminal = await simulator(driver, '--records', '5', '--users', '2', '--control', String(port));
     const answer = (command: object): Promise<Record<string, unknown>> =>
       new Promise((resolve, reject) => {
         const socket = connect(port, '127.0.0.1', () => socket.write(`${JSON.stringify(command)}\n`));
@@ -90,7 +97,7 @@ describe.each(['zk-standalone', 'anviz-tcb'])('%s', (driver) => {
     expect(await answer({ do: 'punch', user: '20250001' })).toMatchObject({ userId: '20250001' });
     expect(await answer({ do: 'dance' })).toHaveProperty('error');
     expect(await answer({ do: 'fault', name: 'line-noise', value: '5' })).toEqual({ ok: true });
-    const outcome = await runOnce(['pull', '--driver', driver, '--reach', reach, '--json']);
+    const outcome = await runOnce(['pull', '--driver', driver, '--reach', terminal.reach, '--json']);
     expect(identities(outcome.json)).toHaveLength(6);
     expect(outcome.code).toBe(0);
   });
