@@ -46,6 +46,8 @@ export interface HealthParts {
 const TICK_MS = 500;
 const STEP_MS = 2000;
 const SLOW_TICKS = 120;
+/** Other units may have written before health looks for the record of this start. */
+const START_WITHIN = 64;
 const LOW_MB = 500;
 const CRITICAL_MB = 100;
 const MB = 1024 * 1024;
@@ -127,14 +129,18 @@ export function createHealth(parts: HealthParts): Health {
     if (before !== 'unknown' || state !== 'ok') tell('storage', { state, freeMb });
   };
 
-  /** Upkeep must not end the unit that feeds the watchdog: what it finds stays visible in the store's own state. */
-  const maintain = (): void => {
-    try {
-      store.maintain();
-    } catch (error) {
-      const known = asGatewayError(error);
-      log.error({ unit: 'health', code: known.code, kind: known.kind, context: known.context }, known.message);
+  /** A clock that was set back while the program was not running: this start lies before the record written last (C6). */
+  const compareWithJournal = (): void => {
+    let { n } = store.head();
+    for (let left = START_WITHIN; left > 0 && n > 0; left -= 1, n -= 1) {
+      const fact = store.fact(n);
+      if (fact?.kind === 'event' && fact.what === 'start') break;
     }
+    const [before, start] = [store.factAt(n - 1), store.factAt(n)];
+    if (before === null || start === null || before - start <= STEP_MS) return;
+    clockSteps += 1;
+    const found = { beforeMs: before, afterMs: start, stepMs: start - before, running: false };
+    tell('clock', { source: 'gateway', ...found });
   };
 
   return {
@@ -144,12 +150,10 @@ export function createHealth(parts: HealthParts): Health {
       let wall = clock.now();
       let ticks = clock.ticks();
       let fed = ticks;
+      compareWithJournal();
       try {
         for (let round = 0; ; round += 1) {
-          if (round % SLOW_TICKS === 0) {
-            await lookAround(signal);
-            maintain();
-          }
+          if (round % SLOW_TICKS === 0) await lookAround(signal);
           await clock.sleep(TICK_MS, signal);
           const [nowWall, nowTicks] = [clock.now(), clock.ticks()];
           const step = nowWall - wall - (nowTicks - ticks);

@@ -10,7 +10,7 @@ import type { Duplex } from 'node:stream';
 import { asGatewayError, fail } from '../core/errors.js';
 import type { Log } from '../core/log.js';
 import { formatReach, type Reach } from '../core/reach.js';
-import { instantToWall, wallToInstant, type Clock, type Instant, type Zone } from '../core/time.js';
+import { instant, instantToWall, wallToInstant, type Clock, type Instant, type Zone } from '../core/time.js';
 import type { Bell, Unit } from '../core/unit.js';
 import type {
   Cursor,
@@ -71,6 +71,7 @@ export interface TerminalStatus {
   readonly model: string | null;
   readonly firmware: string | null;
   readonly offsetMs: number | null;
+  /** Everything that the terminal had at this time was read, by our clock of now. */
   readonly lastDrainedAt: Instant | null;
   readonly lastPunchAt: Instant | null;
   readonly stored: number;
@@ -97,7 +98,8 @@ export function createIntake(parts: IntakeParts): Intake {
   let identity: TerminalIdentity | null = null;
   let offset: { readonly ms: number; readonly ticks: number } | null = null;
   let toldOffsetMs: number | null = null;
-  let lastDrainedAt: Instant | null = null;
+  /** Monotonic time up to which everything the terminal had was read; a step of the wall clock must not move it. */
+  let drainedTicks: number | null = null;
   let lastPunchAt: Instant | null = null;
   let online = false;
   let stored = 0;
@@ -258,19 +260,26 @@ export function createIntake(parts: IntakeParts): Intake {
   const readAll = async (session: TerminalSession, serial: string): Promise<void> => {
     if (drainedSince === null) enter('reading');
     const after = store.cursor(serial) as Cursor | null;
+    // A punch made while a list is read may be missing in it: complete is only what was there when the reading began.
+    let begun = clock.ticks();
+    let complete = false;
     for await (const page of session.pages(after, { follow: true })) {
       commitPage(page, serial);
       await session.confirm(page);
-      if (!page.drained && (page.punches.length > 0 || page.count !== null)) continue;
-      if (page.drained) {
-        lastDrainedAt = clock.now();
-        drainedSince ??= clock.ticks();
+      if (page.drained || page.count !== null) {
+        complete = page.drained && mismatch === null;
         if (state !== 'waiting') enter('live');
-        await correctClock(session, serial);
-      } else {
+        if (complete) {
+          drainedTicks = begun;
+          drainedSince ??= begun;
+          await correctClock(session, serial);
+        } else drainedSince = null;
+        begun = clock.ticks();
+      } else if (page.punches.length === 0) {
         // A session that follows yields an empty page now and then, so that the clock is compared again.
+        begun = clock.ticks();
         await compareClocks(session, serial);
-        lastDrainedAt = clock.now();
+        if (complete) drainedTicks = begun;
       }
     }
   };
@@ -296,21 +305,18 @@ export function createIntake(parts: IntakeParts): Intake {
   const wentOffline = (error: unknown): void => {
     drainedSince = null;
     enter('unreachable');
-    if (!online) return;
-    online = false;
+    const { code, kind } = asGatewayError(error);
+    // When our own disk refuses, the terminal is not to blame, and there is nowhere to write it.
+    if (!online || kind === 'storage') return;
     store.transact((tx) =>
       tx.addEvent({
         kind: 'event',
         what: 'device',
         at: clock.now(),
-        data: {
-          state: 'offline',
-          terminal: terminal.id,
-          deviceSn: identity?.serial ?? null,
-          why: asGatewayError(error).code,
-        },
+        data: { state: 'offline', terminal: terminal.id, deviceSn: identity?.serial ?? null, why: code },
       }),
     );
+    online = false;
     parts.bell.ring();
   };
 
@@ -338,7 +344,7 @@ export function createIntake(parts: IntakeParts): Intake {
       model: identity?.model ?? null,
       firmware: identity?.firmware ?? null,
       offsetMs: offset?.ms ?? null,
-      lastDrainedAt,
+      lastDrainedAt: drainedTicks === null ? null : instant(clock.now() - (clock.ticks() - drainedTicks)),
       lastPunchAt,
       stored,
       repeated,
