@@ -52,13 +52,16 @@ const LOW_MB = 500;
 const CRITICAL_MB = 100;
 const MB = 1024 * 1024;
 
-/** systemd knows whether any time service has synchronised the kernel clock; without systemd nobody can say. */
+/**
+ * systemd knows whether any time service has synchronised the kernel clock; without systemd nobody can say. The notify
+ * socket is not handed down: the program would report its own errors as ours.
+ */
 export async function systemTimeSource(signal: AbortSignal): Promise<'ntp' | 'none' | 'unknown'> {
   return new Promise((resolve) => {
     execFile(
       'timedatectl',
       ['show', '--property=NTPSynchronized', '--value'],
-      { timeout: 3000, signal },
+      { timeout: 3000, signal, env: { PATH: process.env.PATH } },
       (error, stdout) => {
         resolve(error ? 'unknown' : stdout.trim() === 'yes' ? 'ntp' : 'none');
       },
