@@ -383,7 +383,7 @@ describe('the house', () => {
   test('the whole source was read', () => {
     expect(sources.length).toBeGreaterThan(40);
     expect(sources.find((one) => one.path === 'src/core/unit.ts')?.imports).toContainEqual({
-      from: './time.js',
+      from: './log.js',
       typeOnly: true,
       reexport: false,
     });
