@@ -1,7 +1,7 @@
 /**
  * Terminal to journal: one unit for each terminal. It opens the wire, learns who answers, compares clocks, and commits
- * what it reads: punches, reading position and touched days in one transaction. Only after that commit is the page
- * confirmed to the terminal (P1, D4). The clock of a terminal is set only after a complete read, because setting it with
+ * what it reads: punches and touched days in one transaction, with the reading position in the last of a page. Only after
+ * those commits is the page confirmed to the terminal (P1, D4). The clock of a terminal is set only after a complete read, because setting it with
  * unread punches would falsify them.
  *
  * Polled or pushed makes no difference here: a session's pages end when it is drained, or never.
@@ -88,6 +88,8 @@ export interface Intake extends Unit {
 /** Knows the terminal's fixed name in the cursor table, beside its serial numbers. */
 const bindingKey = (id: string): string => `terminal:${id}`;
 const CLOCK_EVENT_STEP_MS = 2000;
+/** Punches in one transaction: some tens of milliseconds in which nothing else in this process moves (P10). */
+const PUNCHES_PER_COMMIT = 500;
 const REPORTED_FINDINGS = new Set<Finding['code']>(['epoch-changed', 'unknown-layout', 'memory-low']);
 
 export function createIntake(parts: IntakeParts): Intake {
@@ -257,14 +259,27 @@ export function createIntake(parts: IntakeParts): Intake {
     if (added > 0 || news) parts.bell.ring();
   };
 
-  const readAll = async (session: TerminalSession, serial: string): Promise<void> => {
+  /** Commits a page in slices, so that the page and the platform get their turns; the reading position goes with the last. */
+  const storePage = async (page: PunchPage, serial: string, signal: AbortSignal): Promise<void> => {
+    let { punches } = page;
+    while (punches.length > PUNCHES_PER_COMMIT) {
+      const slice = punches.slice(0, PUNCHES_PER_COMMIT);
+      commitPage({ punches: slice, cursor: null, drained: false, count: null }, serial);
+      punches = punches.slice(PUNCHES_PER_COMMIT);
+      await new Promise<void>((resolve) => setImmediate(resolve));
+      signal.throwIfAborted();
+    }
+    commitPage({ ...page, punches }, serial);
+  };
+
+  const readAll = async (session: TerminalSession, serial: string, signal: AbortSignal): Promise<void> => {
     if (drainedSince === null) enter('reading');
     const after = store.cursor(serial) as Cursor | null;
     // A punch made while a list is read may be missing in it: complete is only what was there when the reading began.
     let begun = clock.ticks();
     let complete = false;
     for await (const page of session.pages(after, { follow: true })) {
-      commitPage(page, serial);
+      await storePage(page, serial, signal);
       await session.confirm(page);
       if (page.drained || page.count !== null) {
         complete = page.drained && mismatch === null;
@@ -299,7 +314,7 @@ export function createIntake(parts: IntakeParts): Intake {
     await using session = await terminal.driver.open(link, terminal.options, wire, signal);
     const { serial } = await meetTerminal(session);
     await compareClocks(session, serial);
-    await readAll(session, serial);
+    await readAll(session, serial, signal);
   };
 
   const wentOffline = (error: unknown): void => {
