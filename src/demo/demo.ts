@@ -119,17 +119,20 @@ async function playOnce(stage: Stage): Promise<void> {
   await settle(stage, 'first read', allStored(room), first);
   for (const [at, happening] of script.entries()) {
     world.advanceTo(secondOf(stage, happening.second));
+    const wholeLog = repeatedByTheory(room) + room.terminals.theory.records().length;
     perform(stage, happening);
-    if (happening.do === 'terminal-restart') await settle(stage, 'terminal back', () => backAgain(room), null);
+    if (happening.do === 'terminal-restart')
+      await settle(stage, 'the whole log again', () => repeatedByTheory(room) >= wholeLog, null);
     const next = secondOf(stage, script[at + 1]?.second ?? LESSONS_END);
     if (next - world.now() >= PAUSE_MS) await settle(stage, 'punches stored', allStored(room), next);
   }
 }
 
-const backAgain = (room: Classroom): boolean => {
+/** How often the theory terminal has sent a record that was there already. */
+function repeatedByTheory(room: Classroom): number {
   const theory = room.gateway.status().terminals.find((one) => one.id === 'theory');
-  return theory?.state === 'live' && Number(theory.details.repeated ?? 0) > 0;
-};
+  return Number(theory?.details.repeated ?? 0);
+}
 
 /** The whole day, evenly and fast, with the table shown as it grows. */
 async function playLive(stage: Stage, speed: number, show: () => void): Promise<void> {
