@@ -1,5 +1,5 @@
 /** Gathers what every unit says of itself into one status: the body of `/readyz`. Reads memory and two indexed counts. */
-import type { GatewayError } from './core/errors.js';
+import { fail, type GatewayError } from './core/errors.js';
 import type { Instant } from './core/time.js';
 import type { Supervised, UnitStatus } from './core/unit.js';
 import type { Forward, UpstreamStatus } from './flows/forward.js';
@@ -140,6 +140,12 @@ function diskTrouble(state: string): Trouble | null {
   };
 }
 
+/** The last write failed: terminals keep their punches until one works again (F3, F4). */
+function writeTrouble(store: Store): Trouble | null {
+  const { failures, reason } = store.disk;
+  return failures === 0 ? null : troubleOf(fail('store-failed', { reason: reason ?? 'unknown' }));
+}
+
 function storeDetails(store: Store): PartStatus['details'] {
   const { failures, refusing, walBytes, verifiedN } = store.disk;
   return { writeFailures: failures, refusing, walMb: Math.round(walBytes / 1_048_576), verifiedUpTo: verifiedN };
@@ -177,7 +183,7 @@ export function gatewayStatus(from: StatusSources): GatewayStatus {
     id: 'data',
     state: disk.state,
     since: disk.since,
-    trouble: storage ? troubleOf(storage) : diskTrouble(disk.state),
+    trouble: storage ? troubleOf(storage) : (writeTrouble(store) ?? diskTrouble(disk.state)),
     details: { freeMb: disk.freeMb, ...storeDetails(store) },
   };
   const broken = units.filter((unit) => unit.error && (unit.state === 'backing-off' || unit.state === 'parked'));

@@ -87,10 +87,13 @@ const isAborted = (signal: AbortSignal): boolean => signal.aborted;
 const TEN_MINUTES = 600_000;
 const FATAL_BUGS = 3;
 
-/** Wait before try `attempt` (from 1): 1 s doubling to 60 s with jitter; a wrong setting and a refused password wait ten minutes. */
+/**
+ * Wait before try `attempt` (from 1): 1 s doubling to 60 s with jitter; a wrong setting and a refused password wait ten minutes.
+ * A disk is tried again within four seconds for ever, so that work goes on at most five seconds after there is room (F3).
+ */
 export function backoffMs(kind: ErrorKind, attempt: number, random: () => number = Math.random): number {
   if (kind === 'settings') return TEN_MINUTES;
-  const ceiling = Math.min(60_000, 1000 * 2 ** Math.min(attempt - 1, 6));
+  const ceiling = Math.min(kind === 'storage' ? 4000 : 60_000, 1000 * 2 ** Math.min(attempt - 1, 6));
   return Math.round(ceiling * (0.5 + random() / 2));
 }
 

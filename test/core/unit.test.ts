@@ -129,6 +129,7 @@ describe('supervise', () => {
 });
 
 test('backoff has jitter between half and the whole', () => {
+  expect(backoffMs('storage', 99, () => 1)).toBe(4000);
   expect([backoffMs('retry', 1, () => 0), backoffMs('retry', 1, () => 1), backoffMs('peer', 99, () => 1)]).toEqual([
     500, 1000, 60_000,
   ]);
