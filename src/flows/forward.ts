@@ -254,6 +254,8 @@ class Forwarder implements Forward {
         sealedN: old.ackedN,
         cont: { ...effect.cont },
       });
+      // What the lost database had read and confirmed, the terminals may not offer again by themselves.
+      tx.forgetCursors();
       tx.addEvent({
         kind: 'event',
         what: 'epoch',

@@ -102,6 +102,8 @@ export function createIntake(parts: IntakeParts): Intake {
   let toldOffsetMs: number | null = null;
   /** Monotonic time up to which everything the terminal had was read; a step of the wall clock must not move it. */
   let drainedTicks: number | null = null;
+  /** What this session began with or last stored; a position that somebody made forgotten meanwhile is not put back. */
+  let position = '';
   let lastPunchAt: Instant | null = null;
   let online = false;
   let stored = 0;
@@ -244,8 +246,7 @@ export function createIntake(parts: IntakeParts): Intake {
         const cause = delivery === 'live' ? 'punch' : 'backfill';
         for (const day of parts.daysTouchedBy(fact)) tx.touchDay({ ...day, cause });
       }
-      if (page.cursor && JSON.stringify(store.cursor(serial)) !== JSON.stringify(page.cursor))
-        tx.setCursor(serial, page.cursor);
+      if (page.cursor && JSON.stringify(page.cursor) !== position) tx.setCursor(serial, page.cursor);
       if (news) {
         const data = { terminal: terminal.id, deviceSn: serial, announced: news.announced, decoded: news.decoded };
         tx.addEvent({ kind: 'event', what: 'count-mismatch', at: clock.now(), data });
@@ -254,6 +255,7 @@ export function createIntake(parts: IntakeParts): Intake {
     });
     stored += added;
     repeated += page.punches.length - added;
+    if (page.cursor) position = JSON.stringify(page.cursor);
     if (page.count) mismatch = short;
     if (page.punches.length > 0) lastPunchAt = clock.now();
     if (added > 0 || news) parts.bell.ring();
@@ -275,6 +277,7 @@ export function createIntake(parts: IntakeParts): Intake {
   const readAll = async (session: TerminalSession, serial: string, signal: AbortSignal): Promise<void> => {
     if (drainedSince === null) enter('reading');
     const after = store.cursor(serial) as Cursor | null;
+    position = JSON.stringify(after);
     // A punch made while a list is read may be missing in it: complete is only what was there when the reading began.
     let begun = clock.ticks();
     let complete = false;

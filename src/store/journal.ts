@@ -35,6 +35,7 @@ export interface Journal {
   addEvent(event: EventFact, at: Instant): number;
   addCredit(credit: CreditFact, at: Instant): number;
   setCursor(deviceSn: string, cursor: JsonValue): void;
+  forgetCursors(): void;
   /** Writes what is counted in memory; call before the commit. */
   flush(): void;
 
@@ -102,6 +103,7 @@ function prepare(db: Db) {
     credit: db.prepare<[number, string]>('INSERT INTO credit (n, body) VALUES (?, ?)'),
     counted: db.prepare<[number, number]>('UPDATE device SET punches = punches + ? WHERE id = ?'),
     setCursor: db.prepare<[string, number]>('UPDATE device SET cursor = ? WHERE id = ?'),
+    forgetCursors: db.prepare('UPDATE device SET cursor = NULL WHERE cursor IS NOT NULL'),
     cursor: db.prepare<[string], { cursor: string | null }>('SELECT cursor FROM device WHERE sn = ?'),
     count: db.prepare<[string], { punches: number }>('SELECT punches FROM device WHERE sn = ?'),
     countAll: db.prepare<[], { punches: number }>('SELECT coalesce(sum(punches), 0) AS punches FROM device'),
@@ -239,6 +241,8 @@ export function createJournal(db: Db): Journal {
       return n;
     },
     setCursor: (deviceSn, cursor) => void sql.setCursor.run(JSON.stringify(cursor), devices.id(deviceSn)),
+
+    forgetCursors: () => void sql.forgetCursors.run(),
 
     head: () => committed,
     openHead: () => open,

@@ -265,6 +265,7 @@ export class SqliteStore implements Store {
       addEvent: inside((event) => journal.addEvent(event, now)),
       addCredit: inside((credit) => journal.addCredit(credit, now)),
       setCursor: inside((deviceSn, cursor) => journal.setCursor(deviceSn, cursor)),
+      forgetCursors: inside(() => journal.forgetCursors()),
       touchDay: inside((day) => work.touchDay(day)),
       untouchDay: inside((day) => work.untouchDay(day)),
       putUpstream: inside((state) => outbox.putUpstream(state)),

@@ -74,6 +74,8 @@ export interface Tx {
   addCredit(credit: CreditFact): number;
   /** A terminal's reading position: opaque JSON of its driver, keyed by serial number. */
   setCursor(deviceSn: string, cursor: JsonValue): void;
+  /** Reading begins anew at every terminal: this database no longer holds all that they were told to forget. */
+  forgetCursors(): void;
   touchDay(day: Omit<TouchedDay, 'stamp'>): void;
   untouchDay(day: TouchedDay): void;
   /** Starts or replaces the state of an upstream (first start, restore, rebuild). Old batches stay. */
