@@ -210,6 +210,13 @@ describe('layouts', () => {
     }
   });
 
+  test('a wrong counter that happens to divide to another size does not beat records that look right', () => {
+    const body = records(16, 2);
+    expect(attendanceLayout(body, body.length, 4).size).toBe(16);
+    const wide = records(40, 2);
+    for (const count of [5, 10]) expect(attendanceLayout(wide, wide.length, count).size).toBe(40);
+  });
+
   test('records of no known size are said to be unknown, not misread', () => {
     const strange = Buffer.concat(Array.from({ length: 10 }, (_, index) => Buffer.alloc(49, 0xe0 + index)));
     expect(attendanceLayout(strange, strange.length, 10).size).toBeNull();

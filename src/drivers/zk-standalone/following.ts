@@ -14,6 +14,8 @@ import { noteMemory, readSizes, type LogContext } from './reading.js';
 const SETTLE_MS = 3000;
 /** How often a log that is full is read again, since its counter stands still. */
 const FULL_RING_MS = 3_600_000;
+/** How often any log is read again: a counter that went wrong for a while may hide a record that no event told. */
+const FULL_READ_MS = 24 * 3_600_000;
 
 /** Tells the reader that the terminal answers and has nothing new; the reader may compare clocks now. */
 const STILL_THERE: PunchPage = { punches: [], cursor: null, drained: false, count: null };
@@ -67,7 +69,7 @@ async function* recount(context: LogContext, standing: Standing): AsyncGenerator
   const { records, recordCapacity } = sizes;
   // A full ring keeps its count while old records give way to new ones: only reading tells.
   const full = records !== null && recordCapacity !== null && recordCapacity > 0 && records >= recordCapacity;
-  const stale = full && context.clock.ticks() - standing.readTicks >= FULL_RING_MS;
+  const stale = context.clock.ticks() - standing.readTicks >= (full ? FULL_RING_MS : FULL_READ_MS);
   if (records === null || grown() || records < standing.counter || stale) {
     yield* fullRead(context, standing);
     return;

@@ -94,7 +94,7 @@ function choose<Size extends number>(
   const best = ranked[0];
   if (exact !== undefined) {
     const own = ranked.find((one) => one.size === exact)?.share ?? 0;
-    if (own >= 0.5 || !best || best.share < 0.9) return { size: exact, anomaly: null };
+    if (!best || own >= best.share || best.share < 0.9) return { size: exact, anomaly: null };
   }
   const told = `${totalBytes} bytes for ${count ?? 'an unknown number of'} records`;
   if (best && best.share >= 0.5) {
