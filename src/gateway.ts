@@ -211,11 +211,16 @@ export function buildGateway(settings: Settings, faults: readonly SettingsFault[
   });
   const links = createLinks({ clock: wire, log });
   const site = loadPreset(settings.policy.preset).policy;
+  const parked = faults.filter((fault) => fault.unit !== null && fault.severity === 'error').map(parkedPart);
   const classes = openClasses(store, {
     clock,
     zone: settings.site.timeZone,
     policies: { names: presetNames(), get: (name) => presetOrNull(name ?? settings.policy.preset) },
-    terminals: settings.terminals.map((terminal) => terminal.id),
+    // A terminal that is parked is still a terminal: classes may be assigned to it meanwhile.
+    terminals: [
+      ...settings.terminals.map((terminal) => terminal.id),
+      ...parked.flatMap((one) => (one.unit.startsWith('terminal:') ? [one.unit.slice('terminal:'.length)] : [])),
+    ],
   });
   const creditBell = createDoorbell(clock);
   const upstreams: Upstream[] = [];
@@ -240,7 +245,6 @@ export function buildGateway(settings: Settings, faults: readonly SettingsFault[
       disk: { freeMb: disk.freeMb ?? 0, outboxMb: 0 },
     };
   };
-  const parked = faults.filter((fault) => fault.unit !== null && fault.severity === 'error').map(parkedPart);
   for (const one of settings.upstreams) {
     try {
       upstreams.push(buildUpstream(one, parts, { store, signer, journal: sealBells, hello }));
