@@ -5,7 +5,7 @@
  */
 import { instantToWall, instant } from '../../src/core/time.js';
 import { GOOD_WIRE } from '../support/city.js';
-import type { Site } from '../support/harness.js';
+import type { Site } from '../support/site.js';
 import { SITE_ZONE } from '../support/station.js';
 
 type Deed = (dice: Dice) => Promise<string> | string;

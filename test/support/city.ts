@@ -59,6 +59,8 @@ export interface City {
   cutAll(reason: string): void;
   /** Dies at message `at` from now (1: the next): before the commit, or between commit and acknowledgement. Starts again by itself. */
   dieAt(where: 'before-commit' | 'before-ack', at: number): void;
+  /** Numbers of the batches that arrived, in that order, repeated ones too. */
+  readonly arrivals: () => readonly number[];
   readonly deaths: () => number;
   readonly commits: () => number;
   backup(): string;
@@ -86,6 +88,7 @@ export function createCity(dir: string, clock: WorldClock, random: () => number)
   const sessions = new Set<Session>();
   const had = new Map<string, string>();
   const registered: PublicJwk[] = [];
+  const arrivals: number[] = [];
   let parts = open();
   let deaths = 0;
   let commits = 0;
@@ -178,6 +181,7 @@ export function createCity(dir: string, clock: WorldClock, random: () => number)
   const up = ({ channel, payload }: Outgoing): void => {
     if (channel !== 'batch' && channel !== 'hello') return;
     carry(chances.loseUp, () => {
+      if (channel === 'batch') arrivals.push(decodeBatch(Buffer.from(payload), keyLookup(registered)).seq);
       for (const draft of handle(`att/v1/${ZONE_WORD}/${GW}/up/${channel}`, Buffer.from(payload))) acknowledge(draft);
     });
   };
@@ -269,6 +273,7 @@ export function createCity(dir: string, clock: WorldClock, random: () => number)
       for (const one of [...sessions]) one.end(fail('uplink-lost', { broker: 'city', reason }));
     },
     dieAt: (where, at) => void (dying = { where, left: at }),
+    arrivals: () => arrivals,
     deaths: () => deaths,
     commits: () => commits,
     backup() {

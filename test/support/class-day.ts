@@ -4,7 +4,8 @@
  * it; whoever runs the world starts it again.
  */
 import type { WallTime } from '../../src/core/time.js';
-import { openSite, type Site } from './harness.js';
+import { openSite } from './harness.js';
+import type { Site } from './site.js';
 import { brokenPromises, createWatchman } from './promises.js';
 import { SITE_CLASS, type SiteOptions } from './site-files.js';
 

@@ -17,58 +17,10 @@ import type { SettingsFault } from '../../src/settings/files.js';
 import { layoutOf } from '../../src/store/layout.js';
 import type { UplinkTimings } from '../../src/uplink/uplink.js';
 import { createCity, type City } from './city.js';
+import type { CommitWatch, Life, Site } from './site.js';
 import { classText, settingsText, SITE_CLASS, SITE_DATE, UPSTREAM, type SiteOptions } from './site-files.js';
 import { createStation, drivers, SITE_ZONE, type OpenStation, type Station, type Wire } from './station.js';
-import { createProcessClock, createWorldClock, type ProcessClock, type WorldClock } from './world-clock.js';
-
-/** Called with the number of the commit over all lives; true kills the gateway at this very place. */
-export type CommitWatch = (place: 'before' | 'after', count: number) => boolean;
-
-export interface Life {
-  readonly gateway: Gateway;
-  readonly clock: ProcessClock;
-  readonly dir: string;
-}
-
-export interface Site extends AsyncDisposable {
-  readonly world: WorldClock;
-  readonly city: City;
-  readonly random: () => number;
-  readonly stations: ReadonlyMap<string, Station>;
-  station(id: string): Station;
-  readonly people: readonly string[];
-  /** The running gateway; throws when it is dead. */
-  gateway(): Gateway;
-  readonly life: () => Life | null;
-  /** Where the next life opens. */
-  readonly dir: () => string;
-  readonly faults: readonly SettingsFault[];
-  readonly commits: () => number;
-  readonly crashes: () => number;
-  watch: CommitWatch | null;
-  /** For planted bugs: called when the world has been run and before promises are looked at. */
-  beforeChecks: (() => void) | null;
-  /** Error of the store's hook, thrown before each commit while it is there: a disk that refuses. */
-  disk: (() => Error | null) | null;
-  /** How wrong the gateway's clock is in lives to come; `jump` changes the present one too. */
-  clockErrorMs: number;
-  jump(ms: number): void;
-  start(): Promise<void>;
-  /** A polite stop; the next life opens the same directory. */
-  stop(): Promise<void>;
-  /** kill -9 now. */
-  kill(): void;
-  /** Runs the world until `done`, starting a dead gateway again. Throws with the state of things when it is not done in time. */
-  until(what: string, done: () => boolean, atMostMs?: number): Promise<void>;
-  run(ms: number): Promise<void>;
-  /** To a time of day of the site's date, the last seconds of it step by step. */
-  goTo(time: string, date?: LocalDate): Promise<void>;
-  /** A copy of the data directory as it is now, and its return in place of the present one (while dead). */
-  backup(): string;
-  restore(copy: string): void;
-  given(): readonly string[];
-  delivered(): boolean;
-}
+import { createProcessClock, createWorldClock, type WorldClock } from './world-clock.js';
 
 class Crash extends Error {
   override readonly name = 'Crash';
@@ -138,6 +90,8 @@ class SimulatedSite implements Site {
   readonly #options: SiteOptions;
   readonly #root: string;
   readonly #settings: Settings;
+  /** Which terminal stands at an address, where it is not its own. */
+  readonly #at = new Map<string, string>();
   readonly #endings: Promise<void>[] = [];
   #process: (Life & { readonly own: Mortal }) | null = null;
   #dir: string;
@@ -173,6 +127,11 @@ class SimulatedSite implements Site {
     if (!found) throw new Error(`no terminal ${id}`);
     return found;
   }
+  swap(id: string, other: string): void {
+    this.station(id).pull();
+    this.station(other).plug();
+    this.#at.set(id, other);
+  }
   readonly life = (): Life | null => this.#process;
   readonly dir = (): string => this.#dir;
   readonly commits = (): number => this.#commits;
@@ -188,6 +147,10 @@ class SimulatedSite implements Site {
   jump(ms: number): void {
     this.clockErrorMs += ms;
     if (this.#process) this.#process.clock.errorMs += ms;
+  }
+
+  #stationAt(address: string): OpenStation | undefined {
+    return this.stations.get(this.#at.get(address) ?? address);
   }
 
   /** Copies the disk as it is at this moment, as the next process will find it. */
@@ -251,7 +214,7 @@ class SimulatedSite implements Site {
           },
           openLink: async (reach, signal) => {
             await clock.sleep(2, signal);
-            const station = reach.kind === 'tcp' ? this.stations.get(reach.host.replace('.invalid', '')) : undefined;
+            const station = reach.kind === 'tcp' ? this.#stationAt(reach.host.replace('.invalid', '')) : undefined;
             if (!station || own.dead) throw fail('link-refused', { reach: 'tcp', reason: 'nobody there' });
             const wire = station.open();
             links.add(wire);
@@ -331,6 +294,14 @@ class SimulatedSite implements Site {
     await this.#step(() => false, this.world.ticks() + ms);
   }
 
+  async live(id: string): Promise<void> {
+    const state = (): string | undefined =>
+      this.#process?.gateway.status().terminals.find((one) => one.id === id)?.state;
+    await this.until(`${id} is live`, () => state() === 'live');
+    // Events are asked for after the log was read.
+    await this.run(1000);
+  }
+
   async goTo(time: string, date: LocalDate = SITE_DATE): Promise<void> {
     const left = dateAt(date, time, SITE_ZONE) - this.world.now();
     if (left > 10_000) await this.world.leap(left - 5000);
@@ -349,6 +320,16 @@ class SimulatedSite implements Site {
     return this.#process?.gateway.store.pending(UPSTREAM).records === 0 && this.city.busy() === 0;
   }
 
+  #missing(): readonly string[] {
+    const facts = this.#process?.gateway.store.facts(0, 100_000, 'punch') ?? [];
+    const stored = new Set(
+      facts.map((one) => (one.kind === 'punch' ? `${one.deviceSn} ${one.deviceUserId} ${one.wallTime}` : '')),
+    );
+    return this.given()
+      .filter((one) => !stored.has(one))
+      .slice(0, 5);
+  }
+
   #story(): string {
     const status = this.#process?.gateway.status();
     if (!status) return 'the gateway is dead';
@@ -360,7 +341,7 @@ class SimulatedSite implements Site {
     return [
       ...terminals,
       ...upstreams,
-      JSON.stringify({ pendingRecords, pendingBatches, punches, given: this.given().length }),
+      JSON.stringify({ pendingRecords, pendingBatches, punches, given: this.given().length, missing: this.#missing() }),
     ].join('\n');
   }
 

@@ -15,7 +15,7 @@ import { verifyDataDir } from '../../src/store/check.js';
 import { openStore } from '../../src/store/database.js';
 import type { Store } from '../../src/store/store.js';
 import { GW } from './city.js';
-import type { Site } from './harness.js';
+import type { Site } from './site.js';
 import { SITE_CLASS, UPSTREAM } from './site-files.js';
 import { SITE_ZONE } from './station.js';
 
