@@ -62,8 +62,8 @@ const LINGER_SLOW_MS = 10_000;
 const HOLD_MS = 600_000;
 /** How long the unit sleeps when nothing waits; the doorbell wakes it earlier. */
 const IDLE_MS = 60_000;
-/** Batches sealed in one go before other units get their turn. */
-const RUN = 8;
+/** Batches sealed in one go before other units get their turn: each takes tens of milliseconds (P10). */
+const RUN = 2;
 /** Least batch worth making; a broker that takes less than this takes nothing. */
 const BATCH_BYTES_LEAST = 2_048;
 
