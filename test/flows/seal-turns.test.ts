@@ -25,7 +25,7 @@ test('while eight batches wait, no more than two are sealed between two turns of
     ...{ journalBell: createDoorbell(wire), outboxBell: createDoorbell(wire) },
   });
   const ended = seal.unit.run(over.signal).catch(() => undefined);
-  const heads: number[] = [];
+  const heads: number[] = [0];
   while ((heads.at(-1) ?? 0) < BATCHES) {
     heads.push(store.upstream('city')?.headSeq ?? 0);
     await new Promise<void>((resolve) => setImmediate(resolve));
