@@ -1,50 +1,13 @@
 /** What the other scenarios claim is worth something only if a real fault shows: each plant must break the promise it belongs to. */
 import { expect, test } from 'vitest';
 import { playOnce, SMALL_DAY } from '../support/class-day.js';
-import { SITE_CLASS, type SiteOptions } from '../support/site-files.js';
+import { confirmingFirst, planted } from '../support/plants.js';
+import { SITE_CLASS } from '../support/site-files.js';
 import type { CreditFact } from '../../src/rules/facts.js';
-import type { Driver, PageOptions, TerminalSession, Cursor, PunchPage } from '../../src/drivers/driver.js';
-
-/** The day with the first terminal's sessions changed. */
-const planted = (
-  change: (session: TerminalSession) => Partial<TerminalSession>,
-  more: Partial<Driver> = {},
-): SiteOptions => ({
-  ...SMALL_DAY,
-  terminals: SMALL_DAY.terminals.map((plan, at) =>
-    at > 0
-      ? plan
-      : {
-          ...plan,
-          wrap: (driver) => ({
-            ...driver,
-            ...more,
-            open: async (...args: Parameters<Driver['open']>) => {
-              const session = await driver.open(...args);
-              const dispose = session[Symbol.asyncDispose].bind(session);
-              return { ...session, [Symbol.asyncDispose]: dispose, ...change(session) };
-            },
-          }),
-        },
-  ),
-});
-
-async function* confirmedFirst(
-  session: TerminalSession,
-  after: Cursor | null,
-  options: PageOptions,
-): AsyncGenerator<PunchPage> {
-  for await (const page of session.pages(after, options)) {
-    await session.confirm(page);
-    yield page;
-  }
-}
+import type { PunchPage } from '../../src/drivers/driver.js';
 
 test('the terminal told before the commit: a punch is lost (P1)', { timeout: 120_000 }, async () => {
-  const options = planted((session) => ({
-    pages: (after, how) => confirmedFirst(session, after, how),
-    confirm: async () => undefined,
-  }));
+  const options = planted(SMALL_DAY, confirmingFirst);
   const clean = await playOnce(options, () => undefined);
   expect(clean.broken).toEqual([]);
   const found: string[] = [];
@@ -72,6 +35,7 @@ test('no unique key: what is read again is stored again (P2)', async () => {
       yield { ...page, punches: page.punches.map((one) => ({ ...one, seq: (seq += 1) })) };
   };
   const options = planted(
+    SMALL_DAY,
     (session) => ({
       pages: (after, how) => numbered(session.pages(after === null ? null : { ...after, fullReadAt: 0 }, how)),
     }),

@@ -47,8 +47,10 @@ const isClosed = (site: Site): boolean => {
 /** Broken promises of the run under this seed, and what was done to it. */
 export async function runSeed(
   seed: number,
+  plant = (options: SiteOptions) => options,
+  patienceHours = 25,
 ): Promise<{ readonly broken: readonly string[]; readonly story: readonly string[] }> {
-  await using site = await openSite(optionsOf(seed));
+  await using site = await openSite(plant(optionsOf(seed)));
   const adversary = createAdversary(site);
   const watchman = createWatchman(site);
   const broken: string[] = [];
@@ -68,7 +70,7 @@ export async function runSeed(
     adversary.story.push(`${Math.round(site.world.ticks())} healed`);
     // A parked terminal looks again after ten minutes, a quiet platform is asked again after ten, and what a lying counter
     // hid comes with the next whole read, within a day.
-    await site.until('all that was given is stored', () => storedAll(site), 25 * 3_600_000);
+    await site.until('all that was given is stored', () => storedAll(site), patienceHours * 3_600_000);
     await site.goTo('23:31', addDays(SITE_DATE, 2));
     await site.until('closed and delivered', () => isClosed(site) && site.delivered(), 4 * 3_600_000);
   } catch (error) {

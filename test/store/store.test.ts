@@ -80,3 +80,20 @@ test('a throw leaves nothing: no fact, no number, no cursor, no device', () => {
   });
   expect(store.cursor('AF4C202260001')).toEqual({ at: 7 });
 });
+
+test('forgotten positions are gone for every terminal, and for good only with their transaction', () => {
+  const { store } = open(tempDir());
+  store.transact((tx) => {
+    tx.setCursor('ONE', { at: 1 });
+    tx.setCursor('TWO', { at: 2 });
+  });
+  expect(() =>
+    store.transact((tx) => {
+      tx.forgetCursors();
+      throw new Error('no');
+    }),
+  ).toThrow('no');
+  expect([store.cursor('ONE'), store.cursor('TWO')]).toEqual([{ at: 1 }, { at: 2 }]);
+  store.transact((tx) => tx.forgetCursors());
+  expect([store.cursor('ONE'), store.cursor('TWO')]).toEqual([null, null]);
+});
