@@ -152,8 +152,12 @@ export function parseWallTime(text: string): WallTime | null {
   return WALL.test(text) ? (text as WallTime) : null;
 }
 
-/** The instant a wall time means in a zone, or null when that date or time does not exist. */
-export function wallToInstant(wall: WallTime, where: Zone): Instant | null {
+const HOUR_MS = 3_600_000;
+const HOURS_KEPT = 4096;
+/** Instant of the beginning of an hour in a zone; null when that hour is not sixty plain minutes and must be looked up. */
+const hours = new Map<string, number | null>();
+
+function lookUp(wall: WallTime, where: Zone): Instant | null {
   const match = WALL.exec(wall);
   if (!match) return null;
   const [year, month, day, hour, minute, second] = match.slice(1).map(Number) as [
@@ -169,13 +173,47 @@ export function wallToInstant(wall: WallTime, where: Zone): Instant | null {
   return instant(at.toMillis());
 }
 
+function plainHour(hour: string, where: Zone): number | null {
+  const start = lookUp(`${hour}:00:00` as WallTime, where);
+  const last = lookUp(`${hour}:59:59` as WallTime, where);
+  return start !== null && last !== null && last - start === HOUR_MS - 1000 ? start : null;
+}
+
+/** The instant a wall time means in a zone, or null when that date or time does not exist. */
+export function wallToInstant(wall: WallTime, where: Zone): Instant | null {
+  if (!WALL.test(wall)) return null;
+  // A log of 100 000 records names few hours: each is looked up once, minutes and seconds are arithmetic.
+  const hour = wall.slice(0, 13);
+  const key = `${where} ${hour}`;
+  let start = hours.get(key);
+  if (start === undefined) {
+    if (hours.size >= HOURS_KEPT) hours.clear();
+    start = plainHour(hour, where);
+    hours.set(key, start);
+  }
+  const [minute, second] = [Number(wall.slice(14, 16)), Number(wall.slice(17, 19))];
+  if (start === null || minute > 59 || second > 59) return lookUp(wall, where);
+  return instant(start + (minute * 60 + second) * 1000);
+}
+
 /** The wall time shown in a zone at an instant, seconds cut off. */
 export function instantToWall(at: Instant, where: Zone): WallTime {
   return DateTime.fromMillis(at, { zone: where }).toFormat('yyyy-MM-dd HH:mm:ss') as WallTime;
 }
 
+const QUARTER_MS = 900_000;
+/** Dates by quarter of an hour: every zone's midnight lies on one. */
+const dates = new Map<string, LocalDate>();
+
 export function instantToDate(at: Instant, where: Zone): LocalDate {
-  return DateTime.fromMillis(at, { zone: where }).toFormat('yyyy-MM-dd') as LocalDate;
+  const key = `${where} ${Math.floor(at / QUARTER_MS)}`;
+  let date = dates.get(key);
+  if (date === undefined) {
+    if (dates.size >= HOURS_KEPT) dates.clear();
+    date = DateTime.fromMillis(at, { zone: where }).toFormat('yyyy-MM-dd') as LocalDate;
+    dates.set(key, date);
+  }
+  return date;
 }
 
 /** RFC 3339 in UTC, for people and logs. */

@@ -59,6 +59,27 @@ describe('wall time', () => {
   });
 });
 
+test('dates and wall times agree at any moment in zones with odd offsets', () => {
+  const zones = [
+    'Asia/Shanghai',
+    'Asia/Kathmandu',
+    'America/St_Johns',
+    'Australia/Lord_Howe',
+    'Europe/Berlin',
+  ] as Zone[];
+  fc.assert(
+    fc.property(fc.integer({ min: 946_684_800, max: 4_102_444_799 }), fc.constantFrom(...zones), (second, where) => {
+      const at = (second * 1000) as Instant;
+      const wall = instantToWall(at, where);
+      expect(wall.slice(0, 10)).toBe(instantToDate(at, where));
+      const back = wallToInstant(wall, where);
+      // Where the clock was put back a wall time names two moments; the earlier one is meant.
+      if (back !== at) expect([at - (back ?? 0) > 0, instantToWall(back ?? at, where)]).toEqual([true, wall]);
+    }),
+    { numRuns: 2000 },
+  );
+});
+
 test('dates are those of the site', () => {
   expect(instantToDate(Date.UTC(2026, 8, 9, 16, 0, 0) as Instant, SHANGHAI)).toBe('2026-09-10');
   expect(addDays('2026-02-28' as LocalDate, 1)).toBe('2026-03-01');
