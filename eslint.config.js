@@ -26,6 +26,8 @@ export default tseslint.config(
         Buffer: 'readonly',
         URL: 'readonly',
         setTimeout: 'readonly',
+        performance: 'readonly',
+        fetch: 'readonly',
       },
     },
   },

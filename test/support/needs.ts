@@ -10,6 +10,6 @@ export interface Need {
 export function needs(program: string): Need {
   const found =
     spawnSync('sh', ['-c', `command -v ${program} || ls /usr/sbin/${program}`], { stdio: 'ignore' }).status === 0;
-  if (!found && process.env['CI'] !== undefined) throw new Error(`CI must install ${program}`);
+  if (!found && process.env.CI !== undefined) throw new Error(`CI must install ${program}`);
   return { available: found, reason: found ? '' : `skipped: ${program} is not installed` };
 }
