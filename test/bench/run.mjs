@@ -44,7 +44,10 @@ async function bareRss() {
 async function daemon(dataDir, dir) {
   const port = await freePort();
   const config = join(dir, `gateway-${port}.yaml`);
-  writeFileSync(config, `site: { name: bench, room: "1" }\ndataDir: ${dataDir}\nweb: { listen: "127.0.0.1:${port}" }\n`);
+  writeFileSync(
+    config,
+    `site: { name: bench, room: "1" }\ndataDir: ${dataDir}\nweb: { listen: "127.0.0.1:${port}" }\n`,
+  );
   const began = performance.now();
   const child = spawn(process.execPath, [main, 'run', '--config', config], { stdio: 'ignore' });
   for (;;) {
