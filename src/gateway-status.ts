@@ -40,10 +40,13 @@ export function parkedPart(fault: SettingsFault): Parked {
   return { unit: fault.unit ?? '', trouble: { code, en, zh, remedyEn, remedyZh } };
 }
 
+/** Until a terminal is read again, the last error says why it is not. */
+const GOOD_STATES = new Set<string>(['live', 'waiting']);
+
 function terminalPart(intake: Intake, unit: UnitStatus | undefined): PartStatus {
   const own = intake.status();
   const parked = unit?.state === 'parked';
-  const failing = parked || own.state === 'unreachable';
+  const failing = parked || !GOOD_STATES.has(own.state);
   const {
     id,
     state,

@@ -311,7 +311,8 @@ export function createIntake(parts: IntakeParts): Intake {
 
   const visit = async (signal: AbortSignal): Promise<void> => {
     // A terminal that is polled stays `waiting` between two good reads: a visit every few seconds is no news.
-    if (drainedSince === null) enter('connecting');
+    // One that cannot be reached stays `unreachable` until it answers: every retry is no news either.
+    if (drainedSince === null && state !== 'unreachable') enter('connecting');
     await using link = await parts.openLink(terminal.reach, signal);
     const wire: Wire = { clock: parts.wire, note };
     await using session = await terminal.driver.open(link, terminal.options, wire, signal);
