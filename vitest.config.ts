@@ -7,6 +7,6 @@ export default defineConfig({
     testTimeout: 30_000,
     hookTimeout: 30_000,
     maxWorkers: 2,
-    reporters: ['default'],
+    reporters: ['default', './test/support/skip-reporter.ts'],
   },
 });
