@@ -18,6 +18,7 @@ interface BatchRow {
   readonly n0: number;
   readonly n1: number;
   readonly records: number;
+  readonly at: number;
   readonly jws: string;
   readonly gw: string;
   readonly aud: string;
@@ -29,6 +30,7 @@ interface BatchPayload {
   readonly ep?: unknown;
   readonly seq?: unknown;
   readonly prev?: unknown;
+  readonly at?: unknown;
   readonly n0?: unknown;
   readonly n1?: unknown;
   readonly omit?: unknown;
@@ -39,7 +41,7 @@ interface BatchPayload {
 function* batchesOf(db: Db): Generator<BatchRow> {
   yield* db
     .prepare<[], BatchRow>(
-      `SELECT batch.upstream, batch.ep, seq, hash, prev, n0, n1, records, jws, gw, aud
+      `SELECT batch.upstream, batch.ep, seq, hash, prev, n0, n1, records, sealed_at AS at, jws, gw, aud
        FROM batch LEFT JOIN upstream ON upstream.upstream = batch.upstream AND upstream.ep = batch.ep ORDER BY batch.upstream, batch.ep, seq`,
     )
     .iterate();
@@ -86,7 +88,7 @@ function contentsFault(context: CheckContext, row: BatchRow): string | null {
   } catch {
     return 'cannot be unpacked';
   }
-  const members = ['gw', 'aud', 'ep', 'seq', 'prev', 'n0', 'n1'] as const;
+  const members = ['gw', 'aud', 'ep', 'seq', 'prev', 'at', 'n0', 'n1'] as const;
   const wrong = members.find((member) => payload[member] !== row[member]);
   if (wrong !== undefined) return `says another ${wrong} than its row`;
   const numbers = (payload.recs ?? []).map((record) => record.n);
@@ -116,6 +118,7 @@ export function checkBatchContents(context: CheckContext): Finding {
 }
 
 interface ReceiptRow {
+  readonly id: number;
   readonly upstream: string;
   readonly ep: string;
   readonly through: number;
@@ -129,11 +132,14 @@ interface ReceiptRow {
 export function checkReceipts({ db, verifySignature }: CheckContext): Finding {
   const rows = db
     .prepare<[], ReceiptRow>(
-      `SELECT receipt.upstream, receipt.ep, through, receipt.hash, receipt.jws, batch.hash AS batch_hash, batch.n0
+      `SELECT receipt.id, receipt.upstream, receipt.ep, through, receipt.hash, receipt.jws, batch.hash AS batch_hash, batch.n0
        FROM receipt LEFT JOIN batch ON batch.upstream = receipt.upstream AND batch.ep = receipt.ep AND batch.seq = receipt.through ORDER BY receipt.id`,
     )
     .iterate();
+  let before = 0;
   for (const row of rows) {
+    before += 1;
+    if (row.id !== before) return { n: row.n0, reason: `receipt ${before} is gone` };
     const fault = (reason: string): Finding => ({
       n: row.n0,
       reason: `the receipt for batch ${row.through} of ${row.upstream} ${reason}`,

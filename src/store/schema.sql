@@ -141,7 +141,7 @@ CREATE TABLE receipt (
   ep       TEXT NOT NULL,
   through  INTEGER NOT NULL CHECK (through > 0),                 -- last batch it covers
   hash     TEXT NOT NULL CHECK (length(hash) = 64),              -- hash of that batch, in the platform's words
-  at       INTEGER NOT NULL,                                     -- the platform's clock
+  at       INTEGER NOT NULL,                                     -- gateway wall clock when it came; the platform's own is in jws
   jws      TEXT NOT NULL,
   FOREIGN KEY (upstream, ep, through) REFERENCES batch (upstream, ep, seq)
 ) STRICT;

@@ -188,6 +188,18 @@ test('8: a receipt was given for another batch', () => {
   expect(faultOf(dir)).toMatchObject({ promise: 8, n: 9 });
 });
 
+test('7: a batch claims another time of sealing than the one that was signed', () => {
+  const dir = soundDir();
+  tamper(dir, 'UPDATE batch SET sealed_at = sealed_at + 1 WHERE seq = 2');
+  expect(faultOf(dir)).toMatchObject({ promise: 7, n: 9, reason: expect.stringContaining('another at') as string });
+});
+
+test('8: a receipt in the middle is gone', () => {
+  const dir = soundDir();
+  tamper(dir, 'DELETE FROM receipt WHERE id = 1');
+  expect(faultOf(dir)).toMatchObject({ promise: 8, reason: 'receipt 1 is gone' });
+});
+
 test.each([
   ['acknowledged without a receipt', 'UPDATE upstream SET acked_seq = 3, acked_hash = head_hash, acked_n = sealed_n'],
   ['a sealed head that is not there', 'UPDATE upstream SET head_seq = 4'],
