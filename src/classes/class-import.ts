@@ -12,6 +12,7 @@ import type { Instant, LocalDate } from '../core/time.js';
 import { addDays, dateAt } from '../core/time.js';
 import type { JsonValue } from '../rules/facts.js';
 import type { Policy } from '../rules/policy.js';
+import { headDigest, membersDigest } from '../store/class-digest.js';
 import type { Store, Tx } from '../store/store.js';
 import type { ClassDefinition } from './class-file.js';
 import { createClassIndex, enrolledFrom, enrolledTo, type ClassIndex } from './class-index.js';
@@ -127,13 +128,14 @@ export function importClass(
       rosterHash,
       timetableHash,
     };
-    tx.addEvent({ kind: 'event', what: 'class', at: by.at, data: eventData(definition, outcome, by) });
+    tx.addEvent({ kind: 'event', what: 'class', at: by.at, data: eventData(store, definition, outcome, by) });
     touchDays(store, tx, index, definition, diff);
     return outcome;
   });
 }
 
 function eventData(
+  store: Store,
   definition: ClassDefinition,
   outcome: ImportOutcome,
   by: ImportBy,
@@ -147,7 +149,13 @@ function eventData(
   return {
     classId: outcome.classNo,
     state: diff === null ? 'activated' : 'changed',
-    roster: { version: outcome.rosterVersion, hash: outcome.rosterHash, trainees: outcome.trainees },
+    head: { hash: headDigest(store.db, outcome.classNo) },
+    roster: {
+      version: outcome.rosterVersion,
+      hash: outcome.rosterHash,
+      trainees: outcome.trainees,
+      members: membersDigest(store.db, outcome.classNo, outcome.rosterVersion),
+    },
     timetable: { version: outcome.timetableVersion, hash: outcome.timetableHash, days: outcome.classDays },
     policy: outcome.policy,
     plannedHours: definition.plannedHours,

@@ -5,11 +5,11 @@
  *
  * Every function takes the store and asks for its connection anew; writing happens only inside `store.transact`.
  */
-import { createHash } from 'node:crypto';
 import { randomHex } from '../core/ids.js';
 import type { Instant, LocalDate } from '../core/time.js';
 import type { Verify } from '../rules/facts.js';
 import { canonicalJson, parsePolicy, type Policy } from '../rules/policy.js';
+import { textDigest } from '../store/class-digest.js';
 import type { Store } from '../store/store.js';
 import type { ClassDefinition, RosterEntry, Teacher, TerminalAssignment } from './class-file.js';
 import type { DocumentType } from './identity.js';
@@ -61,7 +61,6 @@ interface ClassRow {
   readonly roster_version: number;
   readonly roster_hash: string;
   readonly timetable_version: number;
-  readonly timetable_hash: string;
   readonly timetable_body: string;
 }
 
@@ -85,7 +84,6 @@ interface TeacherRow {
   readonly qualification: Buffer | null;
 }
 
-const sha256 = (text: string): string => createHash('sha256').update(text).digest('hex');
 const place = (table: string, classNo: string, version: number, row: string, column: string): string =>
   `${table}|${classNo}/${version}/${row}|${column}`;
 
@@ -94,7 +92,7 @@ export function loadClasses(store: Store): readonly ClassRecord[] {
   const rows = store.db
     .prepare<[], ClassRow>(
       `SELECT class.*, class_policy.body AS policy_body, class_roster.hash AS roster_hash,
-              class_timetable.hash AS timetable_hash, class_timetable.body AS timetable_body
+              class_timetable.body AS timetable_body
        FROM class
        JOIN class_policy ON class_policy.sha256 = class.policy
        JOIN class_roster ON class_roster.class_no = class.class_no AND class_roster.version = class.roster_version
@@ -106,15 +104,16 @@ export function loadClasses(store: Store): readonly ClassRecord[] {
     ...(JSON.parse(row.body) as Head),
     classNo: row.class_no,
     regionalClassNo: row.regional_class_no,
-    // A later program may know more keys and fill them in; the hash stays that of what the class was activated with (R42).
-    policy: { ...parsePolicy(JSON.parse(row.policy_body), row.class_no), sha256: row.policy },
+    // A later program may know more keys and fill them in; the hash stays that of what the class was activated with (R42). It is
+    // taken from the text itself, so that a text that was changed cannot make results under the name of the true one.
+    policy: { ...parsePolicy(JSON.parse(row.policy_body), row.class_no), sha256: textDigest(row.policy_body) },
     days: JSON.parse(row.timetable_body) as readonly ClassDay[],
     members: traineeRows(store, row.class_no, row.roster_version).map(memberOf),
     teacherDeviceIds: teacherRows(store, row.class_no, row.roster_version).map((one) => one.device_user_id),
     rosterVersion: row.roster_version,
     rosterHash: row.roster_hash,
     timetableVersion: row.timetable_version,
-    timetableHash: row.timetable_hash,
+    timetableHash: textDigest(row.timetable_body),
   }));
 }
 
@@ -246,7 +245,7 @@ export function putTimetable(
   at: Instant,
 ): string {
   const body = canonicalJson(days);
-  const hash = sha256(body);
+  const hash = textDigest(body);
   store.db
     .prepare(
       'INSERT INTO class_timetable (class_no, version, hash, hours, body, imported_at) VALUES (?, ?, ?, ?, ?, ?)',
@@ -267,7 +266,7 @@ export function putRoster(
 ): string {
   const { classNo, roster, teachers, corrections } = definition;
   const salt = randomHex(32);
-  const hash = sha256(salt + canonicalJson({ roster, teachers }));
+  const hash = textDigest(salt + canonicalJson({ roster, teachers }));
   const seal = (table: string, row: string, column: string, plain: string): Buffer =>
     Buffer.from(store.vault.seal(place(table, classNo, version, row, column), plain));
   const { db } = store;

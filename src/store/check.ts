@@ -6,6 +6,7 @@
  * that the caller brings, because keys belong to another room.
  */
 import { systemCode } from '../core/errors.js';
+import { checkClasses } from './check-classes.js';
 import { checkBatches, checkBatchContents, checkReceipts, checkUpstreams } from './check-outbox.js';
 import { createChainWalk } from './chain.js';
 import { openReadOnly, openScratch } from './database.js';
@@ -212,6 +213,7 @@ const CHECKS: readonly (readonly [promise: number, check: (context: CheckContext
   [10, checkWitness],
   [11, checkWork],
   [13, checkGuards],
+  [16, checkClasses],
   [15, checkReferences],
 ];
 

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { openClasses } from '../../src/classes/classes.js';
 import { GatewayError, type ErrorCode } from '../../src/core/errors.js';
+import { textDigest } from '../../src/store/class-digest.js';
 import {
   at,
   by,
@@ -107,6 +108,20 @@ describe('import', () => {
     });
   });
 
+  test('a policy or timetable changed in the file gives results another digest, never that of the true one', () => {
+    const bench = openBench();
+    const outcome = bring(bench);
+    const { db } = bench.store;
+    db.exec('DROP TRIGGER class_policy_no_update; DROP TRIGGER class_timetable_no_update');
+    db.exec("UPDATE class_policy SET body = json_set(body, '$.grace.lateMinutes', 60)");
+    db.exec("UPDATE class_timetable SET body = replace(body, '2026-09-07', '2026-09-06')");
+    bench.classes.reload();
+    const asked = bench.classes.dayQuestion('BT2026-031', 'T001', day('2026-09-08'));
+    expect(asked?.policy.grace.lateMinutes).toBe(60);
+    expect(asked?.policy.sha256).not.toBe(preset.policy.sha256);
+    expect(asked?.question.timetableVersion).not.toContain(outcome.timetableHash);
+  });
+
   test('a changed timetable makes a new version and names fewer hours', () => {
     const bench = openBench();
     bring(bench);
@@ -179,7 +194,10 @@ describe('policy', () => {
     const bench = openBench();
     const { policy } = bring(bench);
     // As an earlier program would have written it: a key is missing that the schema fills in today, so the hash is another one.
-    const earlier = '0'.repeat(64);
+    const { body } = bench.store.db
+      .prepare("SELECT json_remove(body, '$.effectiveTo') AS body FROM class_policy")
+      .get() as { body: string };
+    const earlier = textDigest(body);
     bench.store.db.exec(`DROP TRIGGER class_policy_no_update; DROP TRIGGER class_policy_kept;
       BEGIN; PRAGMA defer_foreign_keys = ON;
       UPDATE class_policy SET sha256 = '${earlier}', body = json_remove(body, '$.effectiveTo');
