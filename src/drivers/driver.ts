@@ -167,6 +167,8 @@ export interface Driver<Options = unknown> {
   /** All that a definition or a technician may say; unknown keys are refused. Secrets are keys ending in `Key` or `Password`. */
   readonly options: z.ZodType<Options>;
   readonly simulatorOptions: z.ZodType;
+  /** Names of the faults that its simulator can show, those of the wire included. */
+  readonly faults: readonly string[];
   readonly capabilities: ReadonlySet<Capability>;
   /** TCP/UDP port the maker ships with; null for serial only. */
   readonly defaultPort: number | null;

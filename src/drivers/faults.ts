@@ -16,6 +16,18 @@
 import type { Duplex } from 'node:stream';
 import type { Clock } from '../core/time.js';
 
+/** The names in the table above; every driver's simulator knows them. */
+export const WIRE_FAULTS = [
+  'fragment',
+  'coalesce',
+  'delay',
+  'drop-after-n-bytes',
+  'no-answer',
+  'corrupt-checksum',
+  'echo',
+  'line-noise',
+] as const;
+
 export interface FaultyWire {
   /** Sends one message through the faults of the moment. Returns false when the connection is gone. */
   send(bytes: Uint8Array, signal: AbortSignal): Promise<boolean>;

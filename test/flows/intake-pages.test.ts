@@ -43,7 +43,7 @@ async function run(stop: (punches: number, confirmed: number) => boolean): Promi
     [Symbol.asyncDispose]: async () => undefined,
   };
   const driver: Driver = {
-    ...{ name: 'pages', options: z.unknown(), simulatorOptions: z.unknown(), capabilities: new Set() },
+    ...{ name: 'pages', options: z.unknown(), simulatorOptions: z.unknown(), faults: [], capabilities: new Set() },
     ...{ defaultPort: null, decoderVersion: '1', seqIsIdentity: false, open: async () => session },
     decoder: () => ({ push: () => [], end: () => [] }),
     simulate: () => {

@@ -16,6 +16,7 @@ export const sampleDriver: Driver = {
     encoding: z.enum(['utf-8', 'gbk']).default('utf-8'),
   }),
   simulatorOptions: z.strictObject({}),
+  faults: [],
   capabilities: new Set(['punch.poll', 'clock.read', 'clock.set'] as const),
   defaultPort: 5010,
   decoderVersion: '1',

@@ -3,6 +3,7 @@
  * for the frame, the source of every claim and what is unproven.
  */
 import type { Driver } from '../driver.js';
+import { WIRE_FAULTS } from '../faults.js';
 import { createConversation } from './conversation.js';
 import { createDecoder } from './decoder.js';
 import { anvizOptions, anvizSimulatorOptions, type AnvizOptions } from './options.js';
@@ -18,6 +19,20 @@ export const anvizTcb: AnvizDriver = {
   name: 'anviz-tcb',
   options: anvizOptions,
   simulatorOptions: anvizSimulatorOptions,
+  faults: [
+    ...WIRE_FAULTS,
+    'busy-error',
+    'interleave-event',
+    'heartbeat',
+    'duplicate-record',
+    'truncate-dataset',
+    'wrong-count',
+    'wrong-page-count',
+    'clock-jump',
+    'impossible-date',
+    'reboot-mid-transfer',
+    'second-session-refused',
+  ],
   capabilities: new Set(['punch.poll', 'punch.live', 'clock.read', 'clock.set', 'users.read']),
   defaultPort: 5010,
   decoderVersion: '1',

@@ -1,5 +1,6 @@
 /** The driver object of the ZKTeco standalone protocol ("port 4370"): what it can do, and where its parts are. */
 import type { Driver } from '../driver.js';
+import { WIRE_FAULTS } from '../faults.js';
 import { createDecoder } from './decoder.js';
 import { zkOptions, zkSimulatorOptions, type ZkOptions } from './options.js';
 import { openSession } from './session.js';
@@ -9,6 +10,31 @@ export const zkStandalone: Driver<ZkOptions> = {
   name: 'zk-standalone',
   options: zkOptions,
   simulatorOptions: zkSimulatorOptions,
+  faults: [
+    ...WIRE_FAULTS,
+    'interleave-event',
+    'truncate-dataset',
+    'wrong-count',
+    'busy-error',
+    'refuse-data',
+    'chunk-error',
+    'short-chunk',
+    'stall',
+    'duplicate-record',
+    'impossible-date',
+    'non-numeric-id',
+    'gbk-name',
+    'clock-jump',
+    'memory-full',
+    'seq-reset',
+    'reboot-mid-transfer',
+    'boot',
+    'session-stolen',
+    'second-session-refused',
+    'silent-after-disable',
+    'refuse-events',
+    'deaf-to-options',
+  ],
   capabilities: new Set(['punch.poll', 'punch.live', 'clock.read', 'clock.set', 'users.read']),
   defaultPort: 4370,
   decoderVersion: 'zk-standalone/1',
