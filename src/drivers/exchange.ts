@@ -111,7 +111,7 @@ export function createExchange(
       });
       const timeoutMs = options.sendTimeoutMs ?? 10_000;
       if ((await within(wire.clock, timeoutMs, signal, written)) === 'late') {
-        throw fail('link-silent', { ms: timeoutMs, waitingFor: 'room to write' });
+        throw fail('link-silent', { ms: Math.round(timeoutMs), waitingFor: 'room to write' });
       }
     },
     async receive(timeoutMs, waitingFor) {
@@ -122,7 +122,7 @@ export function createExchange(
         if (frame) return frame;
         if (closed) throw closed;
         const left = timeoutMs - (wire.clock.ticks() - began);
-        if (left <= 0) throw fail('link-silent', { ms: timeoutMs, waitingFor });
+        if (left <= 0) throw fail('link-silent', { ms: Math.round(timeoutMs), waitingFor });
         const idleMs = framer.pending > 0 ? options.idleFlushMs : null;
         const idleLeft = idleMs === null ? left : lastBytesTicks + idleMs - wire.clock.ticks();
         if (idleLeft <= 0) {
