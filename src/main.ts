@@ -4,8 +4,9 @@
  * it is called, so that `--help` and small commands start at once.
  */
 import { readFileSync } from 'node:fs';
-import { Command, InvalidArgumentError } from 'commander';
-import { createConsole, EXIT, guarded, type Console } from './commands/console.js';
+import { Command, InvalidArgumentError, Option } from 'commander';
+import { createConsole, EXIT, guarded, outputReader, type Console } from './commands/console.js';
+import { collect, examples, helpTitle, wrongUsage } from './commands/usage.js';
 import { zone, type Zone } from './core/time.js';
 import { DRIVERS } from './drivers/index.js';
 
@@ -31,7 +32,9 @@ function zoneName(text: string): Zone {
   return found;
 }
 
-const collect = (value: string, before: string[]): string[] => [...before, value];
+/** An option that may be given several times. */
+const repeatable = (flags: string, description: string): Option =>
+  new Option(flags, description).argParser(collect).default([], '无 none');
 
 /** Aborts on the first SIGINT or SIGTERM; a second one ends the process at once. */
 function stopSignal(): AbortSignal {
@@ -46,6 +49,9 @@ function stopSignal(): AbortSignal {
   }
   return stop.signal;
 }
+
+/** Ends a reading when somebody stops it, and when nobody reads what it prints. */
+const readingSignal = (): AbortSignal => AbortSignal.any([stopSignal(), outputReader()]);
 
 interface Common {
   readonly json?: boolean;
@@ -67,6 +73,7 @@ function action<A extends unknown[]>(
 
 const JSON_FLAG = ['--json', '每行一个 JSON 对象 one JSON object a line'] as const;
 const driverNames = DRIVERS.map((driver) => driver.name).join(', ');
+const SET_WORDS = '驱动选项,可重复;密码用 commKeyFile=文件 driver option, repeatable; a password as commKeyFile=FILE';
 
 function daemonCommands(program: Command): void {
   program
@@ -85,6 +92,7 @@ function daemonCommands(program: Command): void {
     .description(
       '检查设置文件,列出全部问题 every fault of a settings file, with line, key, reason and the nearest known key',
     )
+    .addHelpText('after', examples('check-config /etc/rollcall/gateway.yaml'))
     .option(...JSON_FLAG)
     .action(
       action(async (io, file: string) => {
@@ -123,9 +131,17 @@ function terminalCommands(program: Command): void {
     .description(
       '读取一台考勤机:身份、全部打卡、汇总;不存储、不清除 talk to one terminal; stores nothing, never clears',
     )
+    .addHelpText(
+      'after',
+      examples(
+        'pull --driver zk-standalone --reach tcp://192.168.1.201:4370',
+        'pull --driver zk-standalone --reach tcp://192.168.1.201 --set commKeyFile=key.txt --since 2026-09-01',
+        'pull --driver anviz-tcb --reach "serial:///dev/ttyUSB0?baud=9600" --set address=2 --json',
+      ),
+    )
     .requiredOption('--driver <name>', `驱动 driver: ${driverNames}`)
     .requiredOption('--reach <reach>', '连接方式 reach, such as tcp://192.168.1.201:4370')
-    .option('--set <key=value>', '驱动选项,可重复 driver option, repeatable', collect, [])
+    .addOption(repeatable('--set <key=value>', SET_WORDS))
     .option('--since <time>', '只显示此时间之后的打卡 only punches from this wall time on')
     .option('--for <seconds>', '读完后继续监听若干秒 go on listening for new punches', positive)
     .option('--zone <name>', '考勤机时区 time zone of the terminal', zoneName, 'Asia/Shanghai' as Zone)
@@ -135,16 +151,28 @@ function terminalCommands(program: Command): void {
         async (io, o: { driver: string; reach: string; set: string[]; since?: string; for?: number; zone: Zone }) => {
           const { runPull } = await import('./commands/pull.js');
           const { for: forSeconds, ...rest } = o;
-          return runPull({ ...rest, ...(forSeconds === undefined ? {} : { forSeconds }) }, DRIVERS, io, stopSignal());
+          return runPull(
+            { ...rest, ...(forSeconds === undefined ? {} : { forSeconds }) },
+            DRIVERS,
+            io,
+            readingSignal(),
+          );
         },
       ),
     );
   program
     .command('capture <file>')
     .description('读取一台考勤机并记录线路上的每个字节 read one terminal and record every byte on the wire')
+    .addHelpText(
+      'after',
+      examples(
+        'capture front.cap --driver zk-standalone --reach tcp://192.168.1.201:4370',
+        'decode --driver zk-standalone front.cap',
+      ),
+    )
     .requiredOption('--driver <name>', `驱动 driver: ${driverNames}`)
     .requiredOption('--reach <reach>', '连接方式 reach')
-    .option('--set <key=value>', '驱动选项,可重复 driver option, repeatable', collect, [])
+    .addOption(repeatable('--set <key=value>', SET_WORDS))
     .option('--for <seconds>', '读完后继续监听若干秒 go on listening', positive)
     .option('--zone <name>', '考勤机时区 time zone of the terminal', zoneName, 'Asia/Shanghai' as Zone)
     .option(...JSON_FLAG)
@@ -157,7 +185,7 @@ function terminalCommands(program: Command): void {
             { ...rest, captureFile: file, ...(forSeconds === undefined ? {} : { forSeconds }) },
             DRIVERS,
             io,
-            stopSignal(),
+            readingSignal(),
           );
         },
       ),
@@ -165,11 +193,23 @@ function terminalCommands(program: Command): void {
   program
     .command('decode [file]')
     .description('把十六进制或抓包文件解码为消息与打卡 hex, a capture file or raw bytes to messages and punches')
+    .addHelpText(
+      'after',
+      examples(
+        'decode --driver anviz-tcb front.cap',
+        'decode --driver anviz-tcb --from gateway frames.hex',
+        'decode --driver zk-standalone --raw --split 1 bytes.bin',
+      ),
+    )
     .requiredOption('--driver <name>', `驱动 driver: ${driverNames}`)
-    .option('--from <side>', '字节来自 device 或 gateway which side sent the bytes', 'device')
+    .addOption(
+      new Option('--from <side>', '字节由哪一方发出 which side sent the bytes')
+        .choices(['device', 'gateway'])
+        .default('device'),
+    )
     .option('--split <n>', '每次喂入 n 字节 feed n bytes at a time', whole, 0)
-    .option('--raw', '输入为原始字节 the input is raw bytes', false)
-    .option('--set <key=value>', '驱动选项,可重复 driver option, repeatable', collect, [])
+    .option('--raw', '输入为原始字节 the input is raw bytes')
+    .addOption(repeatable('--set <key=value>', SET_WORDS))
     .option('--zone <name>', '考勤机时区 time zone of the terminal', zoneName, 'Asia/Shanghai' as Zone)
     .option(...JSON_FLAG)
     .action(
@@ -177,11 +217,11 @@ function terminalCommands(program: Command): void {
         async (
           io,
           file: string | undefined,
-          o: { driver: string; from: string; split: number; raw: boolean; set: string[]; zone: Zone },
+          o: { driver: string; from: string; split: number; raw?: boolean; set: string[]; zone: Zone },
         ) => {
           const { runDecode } = await import('./commands/decode.js');
           const from = o.from === 'gateway' ? 'gateway' : 'device';
-          return runDecode({ ...o, from, ...(file === undefined ? {} : { file }) }, DRIVERS, io);
+          return runDecode({ ...o, from, raw: o.raw === true, ...(file === undefined ? {} : { file }) }, DRIVERS, io);
         },
       ),
     );
@@ -189,12 +229,21 @@ function terminalCommands(program: Command): void {
   simulate
     .command('terminal')
     .description('模拟考勤机,真实线路上的另一端 the other end of the wire, in a process of its own')
+    .addHelpText(
+      'after',
+      examples(
+        'simulate terminal --driver zk-standalone --reach tcp://127.0.0.1:4370 --records 100000 --fault fragment=7',
+      ),
+    )
+    .addHelpText('after', () =>
+      DRIVERS.map((driver) => `\n故障 Faults, ${driver.name}: ${driver.faults.join(' ')}`).join(''),
+    )
     .requiredOption('--driver <name>', `驱动 driver: ${driverNames}`)
     .requiredOption('--reach <reach>', '网关连接它的方式 how the gateway reaches it')
     .option('--users <n>', '用户数 users', whole, 24)
     .option('--records <n>', '历史打卡数 past punches', whole, 100)
-    .option('--fault <name[=value]>', '故障,可重复 fault, repeatable', collect, [])
-    .option('--set <key=value>', '模拟器选项,可重复 simulator option, repeatable', collect, [])
+    .addOption(repeatable('--fault <name[=value]>', '故障,可重复 fault, repeatable'))
+    .addOption(repeatable('--set <key=value>', '模拟器选项,可重复 simulator option, repeatable'))
     .option('--control <port>', '控制端口(本机) control port on loopback', whole)
     .option('--serial <serial>', '序列号 serial number', 'TEST0001')
     .option('--seed <n>', '随机种子 seed', whole, 1)
@@ -243,7 +292,10 @@ function recordCommands(program: Command): void {
   program
     .command('verify <paths...>')
     .description('核验数据目录或批次文件 verify a data directory or a file of batches')
-    .option('--keys <file>', '批次文件的公钥(JWK 集合) public keys for a file of batches')
+    .option(
+      '--keys <file>',
+      '批次文件的公钥;数据目录则为平台公钥文件 public keys for a file of batches; for a data directory the file of platform keys',
+    )
     .option(...JSON_FLAG)
     .action(
       action(async (io, paths: string[], o: { keys?: string }) => {
@@ -266,16 +318,16 @@ function recordCommands(program: Command): void {
   program
     .command('demo')
     .description('模拟课堂的一天 a simulated classroom day')
-    .option('--once', '尽快播放一个教学日,打印考勤表后结束 play one class day as fast as possible, then end', false)
+    .option('--once', '尽快播放一个教学日,打印考勤表后结束 play one class day as fast as possible, then end')
     .option('--speed <x>', '时间加速倍数 how much faster than real time', positive, 120)
     .option('--port <n>', '网页端口 port of the page', whole, 8080)
     .option('--broker <url>', '使用外部 MQTT 代理 an MQTT broker of your own, mqtt://host:port')
     .option('--seed <n>', '随机种子 seed', whole, 1)
     .action(
-      action(async (io, o: { once: boolean; speed: number; port: number; broker?: string; seed: number }) => {
+      action(async (io, o: { once?: boolean; speed: number; port: number; broker?: string; seed: number }) => {
         const { runDemo } = await import('./demo/demo.js');
         return runDemo(
-          { ...o, version, drivers: DRIVERS },
+          { ...o, once: o.once === true, version, drivers: DRIVERS },
           { out: io.out, err: io.err, tty: process.stdout.isTTY },
           stopSignal(),
         );
@@ -294,7 +346,13 @@ function recordCommands(program: Command): void {
 
 const program = new Command('rollcall')
   .description('考勤网关 Rollcall: attendance-terminal edge gateway')
-  .version(version)
+  .version(version, '-V, --version', '显示版本 show the version')
+  .helpOption('-h, --help', '显示帮助 show help')
+  .helpCommand('help [command]', '显示某个命令的帮助 show the help of a command')
+  .configureHelp({ styleTitle: helpTitle })
+  .configureOutput({
+    outputError: (text, write) => write(wrongUsage(text)),
+  })
   .showHelpAfterError('(rollcall --help 查看帮助 for help)')
   .exitOverride();
 daemonCommands(program);

@@ -11,7 +11,21 @@ export interface Console {
   readonly tty: boolean;
 }
 
+/** Aborts when nobody reads standard output any more (`rollcall pull … | head`): a closed pipe is no error of ours. */
+const readerGone = new AbortController();
+const pipeClosed = (error: NodeJS.ErrnoException): void => {
+  if (error.code !== 'EPIPE') throw error;
+  readerGone.abort(error);
+};
+
+/** Standard output's reader; commands that hold a terminal end their session when it has gone. */
+export function outputReader(): AbortSignal {
+  return readerGone.signal;
+}
+
 export function createConsole(json: boolean): Console {
+  for (const stream of [process.stdout, process.stderr])
+    if (!stream.listeners('error').includes(pipeClosed)) stream.on('error', pipeClosed);
   return {
     out: (line) => void process.stdout.write(`${line}\n`),
     err: (line) => void process.stderr.write(`${line}\n`),

@@ -1,7 +1,12 @@
-/** `--set key=value` and `--fault name[=value]`: what a person types, checked against what the driver declares. */
+/**
+ * `--set key=value`, `--fault name[=value]` and `--since TIME`: what a person types, checked against what the driver
+ * declares. `--set commKeyFile=FILE` keeps a secret out of the arguments, which every user of the machine can read.
+ */
+import { readFileSync } from 'node:fs';
 import { z } from 'zod';
-import { fail } from '../core/errors.js';
-import { nearestWord } from '../core/faults.js';
+import { fail, systemCode } from '../core/errors.js';
+import { isSecretKey, nearestWord } from '../core/faults.js';
+import { parseWallTime, type WallTime } from '../core/time.js';
 import type { Driver } from '../drivers/driver.js';
 
 /** A typed value: `true`, numbers and JSON lists as such, anything else as text. */
@@ -26,16 +31,61 @@ export function parseSets(sets: readonly string[]): Record<string, unknown> {
     const at = text.indexOf('=');
     if (at < 1)
       throw fail('bad-argument', { argument: `--set ${text}`, reason: 'write key=value', reasonZh: '请写成 键=值' });
-    found.set(text.slice(0, at), valueOf(text.slice(at + 1)));
+    const [key, value] = [text.slice(0, at), text.slice(at + 1)];
+    const secret = key.endsWith('File') && isSecretKey(key.slice(0, -4)) ? key.slice(0, -4) : null;
+    if (secret === null) found.set(key, valueOf(value));
+    else found.set(secret, readSecret(value));
   }
   return Object.fromEntries(found);
 }
 
-export function parseFaults(faults: readonly string[]): Map<string, string> {
+function readSecret(file: string): string {
+  try {
+    return readFileSync(file, 'utf8').trim();
+  } catch (error) {
+    throw fail('file-unreadable', { file, reason: systemCode(error) ?? 'unknown' }, error);
+  }
+}
+
+/** Names of the secrets that were typed as they are, where `ps` shows them. */
+export function secretsInArguments(sets: readonly string[]): readonly string[] {
+  return sets.map((text) => text.split('=', 1)[0] ?? '').filter(isSecretKey);
+}
+
+/** `YYYY-MM-DD`, with `HH:mm` or `HH:mm:ss` after a space or `T`; throws `bad-argument`. */
+export function parseSince(text: string): WallTime {
+  const match = /^(\d{4}-\d{2}-\d{2})(?:[T ](\d{2}:\d{2})(:\d{2})?)?$/.exec(text);
+  const [, date = '', time = '00:00', seconds = ':00'] = match ?? [];
+  const wall = match ? parseWallTime(`${date} ${time}${seconds}`) : null;
+  if (wall !== null) return wall;
+  throw fail('bad-argument', {
+    argument: `--since ${text}`,
+    reason: 'write YYYY-MM-DD or "YYYY-MM-DD HH:mm:ss"',
+    reasonZh: '请写成 YYYY-MM-DD 或 "YYYY-MM-DD HH:mm:ss"',
+  });
+}
+
+/** Throws `bad-argument` with the nearest known name for a fault that the driver's simulator cannot show. */
+export function checkFault(driver: Driver, name: string): void {
+  if (driver.faults.includes(name)) return;
+  throw fail('bad-argument', { argument: `--fault ${name}`, ...guess(name, driver.faults) });
+}
+
+/** What the person may have meant: the nearest known word, or all of them. */
+function guess(word: string, known: readonly string[]): { readonly reason: string; readonly reasonZh: string } {
+  const near = nearestWord(word, known);
+  return near === null
+    ? { reason: `known are ${known.join(', ')}`, reasonZh: `可用的有:${known.join('、')}` }
+    : { reason: `it is not known; did you mean "${near}"`, reasonZh: `没有这个名称,是否应为 “${near}”` };
+}
+
+export function parseFaults(driver: Driver, faults: readonly string[]): Map<string, string> {
   return new Map(
     faults.map((text) => {
       const at = text.indexOf('=');
-      return at < 0 ? [text, ''] : [text.slice(0, at), text.slice(at + 1)];
+      const name = at < 0 ? text : text.slice(0, at);
+      checkFault(driver, name);
+      return [name, at < 0 ? '' : text.slice(at + 1)];
     }),
   );
 }
@@ -48,13 +98,12 @@ export function checkOptions<T>(schema: z.ZodType<T>, given: unknown, what: stri
   const key = issue ? issue.path.join('.') : '';
   const known = schema instanceof z.ZodObject ? Object.keys(schema.shape) : [];
   const unknown = issue?.code === 'unrecognized_keys' ? issue.keys[0] : undefined;
-  const near = unknown === undefined ? null : nearestWord(unknown, known);
-  const hint =
-    near === null ? (unknown === undefined ? '' : ` (known: ${known.join(', ')})`) : ` (did you mean "${near}"?)`;
+  if (unknown !== undefined) throw fail('bad-argument', { argument: `--set ${unknown}`, ...guess(unknown, known) });
+  const reason = issue?.message ?? 'invalid';
   throw fail('bad-argument', {
-    argument: unknown ?? (key === '' ? what : key),
-    reason: `${unknown === undefined ? (issue?.message ?? 'invalid') : `${what} does not know it`}${hint}`,
-    reasonZh: `${unknown === undefined ? '取值无效' : '没有这个选项'}${hint}`,
+    argument: `--set ${key === '' ? what : key}`,
+    reason,
+    reasonZh: `取值无效(${reason})`,
   });
 }
 
@@ -62,11 +111,5 @@ export function findDriver(drivers: readonly Driver[], name: string): Driver {
   const driver = drivers.find((one) => one.name === name);
   if (driver) return driver;
   const names = drivers.map((one) => one.name);
-  const near = nearestWord(name, names);
-  const hint = near === null ? `known are ${names.join(', ')}` : `did you mean "${near}"?`;
-  throw fail('bad-argument', {
-    argument: `--driver ${name}`,
-    reason: hint,
-    reasonZh: near === null ? `已知驱动:${names.join('、')}` : `是否指 “${near}”?`,
-  });
+  throw fail('bad-argument', { argument: `--driver ${name}`, ...guess(name, names) });
 }

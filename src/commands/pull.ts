@@ -10,7 +10,7 @@ import { createLinks } from '../links/open.js';
 import { CAPTURE_BYTES_MAX, createTap, writeCapture } from '../links/tap.js';
 import { silentLog } from '../core/log.js';
 import { EXIT, progressLine, reportError, type Console } from './console.js';
-import { checkOptions, findDriver, parseSets } from './options.js';
+import { checkOptions, findDriver, parseSets, parseSince, secretsInArguments } from './options.js';
 
 export interface PullArguments {
   readonly driver: string;
@@ -68,6 +68,7 @@ function takePage(page: PunchPage, tally: Tally, print: (punch: PunchRecord) => 
     if (tally.drained) tally.live += 1;
     print(punch);
   }
+  if (!page.count && !tally.drained) tally.decoded += page.punches.length;
   if (page.count) {
     tally.announced = page.count.announced;
     tally.decoded = page.count.decoded;
@@ -84,17 +85,22 @@ export async function runPull(
   const driver = findDriver(drivers, args.driver);
   const reach = parseReach(args.reach, driver.defaultPort ?? undefined);
   const options = checkOptions(driver.options, parseSets(args.set), driver.name);
+  const since = args.since === undefined ? null : parseSince(args.since);
+  for (const name of secretsInArguments(args.set))
+    io.err(
+      `! ${name}:命令行参数会被本机其他用户看到,请改用 --set ${name}File=文件。 Other users of this machine can read arguments; use --set ${name}File=FILE.`,
+    );
   const clock = systemClock();
   const tally: Tally = { announced: null, decoded: 0, printed: 0, noise: 0, drained: false, live: 0 };
   const progress = progressLine(io);
   const note = (finding: Finding): void => {
     if (finding.code === 'noise') tally.noise += Number(finding.data?.bytes ?? 0);
-    else if (!io.json) io.err(`! ${finding.code}: ${finding.text}`);
+    else if (!io.json && !signal.aborted) io.err(`! ${finding.code}: ${finding.text}`);
   };
   const print =
     (serial: string) =>
     (punch: PunchRecord): void => {
-      if (args.since !== undefined && punch.wallTime < args.since) return;
+      if (since !== null && punch.wallTime < since) return;
       tally.printed += 1;
       if (tally.printed % 1000 === 0) progress.show(`${tally.printed} 条打卡 punches …`);
       io.out(io.json ? JSON.stringify(punchJson(punch, serial, args.zone)) : punchLine(punch));
@@ -122,7 +128,9 @@ export async function runPull(
     } else await reading;
   } catch (error) {
     progress.end();
-    exit = stop.signal.aborted && !signal.aborted ? EXIT.good : reportError(asGatewayError(error), io);
+    // A person who presses Ctrl+C knows why it ends: what was read is summed up below.
+    if (signal.aborted) io.err('已中断。 Interrupted.');
+    else exit = stop.signal.aborted ? EXIT.good : reportError(asGatewayError(error), io);
   }
   progress.end();
   if (args.captureFile !== undefined) {

@@ -16,7 +16,7 @@ import { createLinks, type Links } from '../links/open.js';
 import { accept } from '../links/socket.js';
 import { createTap } from '../links/tap.js';
 import { EXIT, type Console } from './console.js';
-import { checkOptions, findDriver, parseFaults, parseSets } from './options.js';
+import { checkFault, checkOptions, findDriver, parseFaults, parseSets } from './options.js';
 
 export interface SimulateArguments {
   readonly driver: string;
@@ -62,7 +62,7 @@ const COMMAND = z.discriminatedUnion('do', [
   z.strictObject({ do: z.literal('clock') }),
 ]);
 
-function obey(terminal: SimulatedTerminal, line: string): unknown {
+function obey(driver: Driver, terminal: SimulatedTerminal, line: string): unknown {
   const parsed = COMMAND.safeParse(JSON.parse(line));
   if (!parsed.success) return { error: z.prettifyError(parsed.error) };
   const command = parsed.data;
@@ -87,6 +87,7 @@ function obey(terminal: SimulatedTerminal, line: string): unknown {
       terminal.setClockOffset(command.ms);
       return { ok: true };
     case 'fault':
+      checkFault(driver, command.name);
       terminal.setFault(command.name, command.value);
       return { ok: true };
     case 'records':
@@ -97,13 +98,13 @@ function obey(terminal: SimulatedTerminal, line: string): unknown {
 }
 
 /** Serves the control port on loopback only. */
-function serveControl(terminal: SimulatedTerminal, port: number): Promise<Server> {
+function serveControl(driver: Driver, terminal: SimulatedTerminal, port: number): Promise<Server> {
   const onSocket = (socket: Socket): void => {
     socket.on('error', () => socket.destroy());
     createInterface({ input: socket }).on('line', (line) => {
       let answer: unknown;
       try {
-        answer = obey(terminal, line);
+        answer = obey(driver, terminal, line);
       } catch (error) {
         answer = { error: asGatewayError(error).message };
       }
@@ -153,14 +154,14 @@ export async function runSimulateTerminal(
     wire: clock,
     users: simulatedUsers(args.users),
     records: simulatedHistory(args.records, args.users, HISTORY_END),
-    faults: parseFaults(args.fault),
+    faults: parseFaults(driver, args.fault),
     options: checkOptions(driver.simulatorOptions, parseSets(args.set), `${driver.name} simulator`) as Record<
       string,
       unknown
     >,
     seed: args.seed,
   });
-  const control = args.control === undefined ? null : await serveControl(terminal, args.control);
+  const control = args.control === undefined ? null : await serveControl(driver, terminal, args.control);
   const ready = (): void => {
     io.out(
       JSON.stringify({

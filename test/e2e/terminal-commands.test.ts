@@ -1,5 +1,6 @@
 /** `simulate terminal`, `pull`, `capture` and `decode` as processes that talk over real sockets. */
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { spawn, type ChildProcessWithoutNullStreams } from 'node:child_process';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -12,6 +13,10 @@ beforeAll(() => {
   dir = mkdtempSync(join(tmpdir(), 'rollcall-commands-'));
 });
 afterAll(() => rmSync(dir, { recursive: true, force: true }));
+
+const main = join(new URL('../../', import.meta.url).pathname, 'dist', 'main.js');
+const startRollcallRaw = (args: readonly string[]): ChildProcessWithoutNullStreams =>
+  spawn(process.execPath, [main, ...args]);
 
 async function simulator(
   driver: string,
@@ -96,10 +101,70 @@ describe.each(['zk-standalone', 'anviz-tcb'])('%s', (driver) => {
       });
     expect(await answer({ do: 'punch', user: '20250001' })).toMatchObject({ userId: '20250001' });
     expect(await answer({ do: 'dance' })).toHaveProperty('error');
+    expect(await answer({ do: 'fault', name: 'line-nois' })).toMatchObject({
+      error: expect.stringContaining('line-noise') as string,
+    });
     expect(await answer({ do: 'fault', name: 'line-noise', value: '5' })).toEqual({ ok: true });
     const outcome = await runOnce(['pull', '--driver', driver, '--reach', terminal.reach, '--json']);
     expect(identities(outcome.json)).toHaveLength(6);
     expect(outcome.code).toBe(0);
+  });
+});
+
+describe('a clumsy or hurried user', () => {
+  const zk = 'zk-standalone';
+
+  test('a reader that goes away ends pull without a stack trace, and not as complete', async () => {
+    await using terminal = await simulator(zk, '--records', '20000', '--users', '7');
+    const child = startRollcallRaw(['pull', '--driver', zk, '--reach', terminal.reach]);
+    let err = '';
+    child.stderr.on('data', (chunk: Buffer) => (err += chunk.toString()));
+    child.stdout.once('data', () => child.stdout.destroy());
+    const code = await new Promise<number | null>((resolve) => child.once('close', resolve));
+    expect([code, err]).toEqual([1, expect.not.stringMatching(/EPIPE|node:/)]);
+  });
+
+  test('Ctrl+C is an interruption and no fault of the program; what was read is summed up', async () => {
+    await using terminal = await simulator(zk, '--records', '20000', '--users', '7');
+    const child = startRollcallRaw(['pull', '--driver', zk, '--reach', terminal.reach]);
+    let [out, err] = ['', ''];
+    child.stdout.on('data', (chunk: Buffer) => {
+      if (out === '') child.kill('SIGINT');
+      out += chunk.toString();
+    });
+    child.stderr.on('data', (chunk: Buffer) => (err += chunk.toString()));
+    const code = await new Promise<number | null>((resolve) => child.once('close', resolve));
+    expect(code).toBe(1);
+    expect(err).toContain('Interrupted.');
+    expect(err).not.toContain('unexpected');
+    expect(out.trimEnd().split('\n').at(-1)).toMatch(/^\{"announced":/);
+  });
+
+  test('a fault that the simulator does not know is refused with the nearest name, at start and at the control port', async () => {
+    const args = ['simulate', 'terminal', '--driver', zk, '--reach', 'tcp://127.0.0.1:9', '--fault', 'fragmnt=7'];
+    const outcome = await runOnce(args);
+    expect([outcome.code, outcome.err]).toEqual([2, expect.stringContaining('did you mean "fragment"')]);
+  });
+
+  test.each([
+    [['pull', '--driver', zk, '--reach', 'tcp://127.0.0.1:9', '--since', 'yesterday'], /--since yesterday/],
+    [['decode', '--driver', zk, '--from', 'gatway'], /Allowed choices are device, gateway/],
+    [['pull'], /缺少必需的选项 --driver <name>。\nWrong usage/],
+  ])('%j is wrong usage', async (args, words) => {
+    const outcome = await runOnce(args);
+    expect([outcome.code, outcome.err]).toEqual([2, expect.stringMatching(words)]);
+  });
+
+  test('a comm key comes from a file, and one among the arguments is remarked on without its value', async () => {
+    const file = join(dir, 'comm-key');
+    writeFileSync(file, '8421\n');
+    await using terminal = await simulator(zk, '--records', '3', '--set', 'commKey=8421');
+    const pull = (set: string): ReturnType<typeof runOnce> =>
+      runOnce(['pull', '--driver', zk, '--reach', terminal.reach, '--set', set]);
+    expect(await pull(`commKeyFile=${file}`)).toMatchObject({ code: 0, err: '' });
+    const open = await pull('commKey=8421');
+    expect([open.code, open.err]).toEqual([0, expect.stringContaining('commKeyFile=FILE')]);
+    expect(open.err).not.toContain('8421');
   });
 });
 
