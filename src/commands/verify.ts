@@ -10,38 +10,56 @@ import { fail, GatewayError, systemCode } from '../core/errors.js';
 import { SIGNING_KEY } from '../gateway.js';
 import { verifyBatchFile } from '../platform/verify-batches.js';
 import { verifyDataDir, type VerifySignature } from '../store/check.js';
-import { keyLookup, verifyJws, type PublicJwk } from '../uplink/envelope.js';
+import { keyLookup, verifyJws, type KeyLookup, type PublicJwk } from '../uplink/envelope.js';
 import { publicJwkSchema } from '../uplink/messages.js';
+import { createPlatformKeys } from '../uplink/platform-keys.js';
 import { EXIT, type Console } from './console.js';
 
 export interface VerifyArguments {
   readonly paths: readonly string[];
-  /** Public keys for batch files: a JWK, a list, or `{"keys": […]}`; without them signatures are not checked, and the result says so. */
+  /**
+   * For batch files the gateways' public keys: a JWK, a list, or `{"keys": […]}`; without them signatures are not checked, and the
+   * result says so. For a data directory the platform's key file: with it the signatures of receipts are checked too.
+   */
   readonly keysFile?: string;
 }
 
-/** Checks our own batches with the key in the directory; a copy without its key leaves signatures unchecked. */
-function signatureVerifier(dir: string): VerifySignature {
-  let own: PublicJwk;
-  try {
-    const { x = '' } = createPublicKey(createPrivateKey(readFileSync(join(dir, 'keys', `${SIGNING_KEY}.pem`)))).export({
-      format: 'jwk',
-    });
-    own = { kty: 'OKP', crv: 'Ed25519', x };
-  } catch {
-    return () => null;
-  }
-  const keys = keyLookup([own]);
+/**
+ * Checks our own batches with the key in the directory, and receipts with the platform's keys where they are given. What has no
+ * key (a copy without its `keys/`, receipts without `--keys`) stays unchecked.
+ */
+function signatureVerifier(dir: string, keysFile: string | undefined): VerifySignature {
+  const own = ownKey(dir);
+  const platform = keysFile === undefined ? null : createPlatformKeys({ sets: [readText(keysFile)] }).lookup('ack');
   return (jws, from) => {
-    if (from === 'platform') return null;
+    const keys = from === 'platform' ? platform : own;
+    if (keys === null) return null;
     try {
-      verifyJws(jws, { typ: 'att-batch+jws', keys });
+      verifyJws(jws, { typ: from === 'platform' ? 'att-ack+jws' : 'att-batch+jws', keys });
       return true;
     } catch (error) {
       if (error instanceof GatewayError) return false;
       throw error;
     }
   };
+}
+
+function ownKey(dir: string): KeyLookup | null {
+  try {
+    const pem = readFileSync(join(dir, 'keys', `${SIGNING_KEY}.pem`));
+    const { x = '' } = createPublicKey(createPrivateKey(pem)).export({ format: 'jwk' });
+    return keyLookup([{ kty: 'OKP', crv: 'Ed25519', x }]);
+  } catch {
+    return null;
+  }
+}
+
+function readText(file: string): string {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch (error) {
+    throw fail('file-unreadable', { file, reason: systemCode(error) ?? 'unreadable' }, error);
+  }
 }
 
 const keysSchema = z.union([
@@ -68,7 +86,8 @@ function verifyOne(
 ): { readonly ok: boolean } & Readonly<Record<string, unknown>> {
   let lines: readonly string[];
   try {
-    if (statSync(path).isDirectory()) return { ...verifyDataDir(path, { verifySignature: signatureVerifier(path) }) };
+    if (statSync(path).isDirectory())
+      return { ...verifyDataDir(path, { verifySignature: signatureVerifier(path, keysFile) }) };
     lines = readFileSync(path, 'utf8')
       .split('\n')
       .filter((line) => line.trim() !== '');
@@ -80,6 +99,12 @@ function verifyOne(
   return { ...verifyBatchFile(lines, keysFile === undefined ? undefined : readKeys(keysFile)) };
 }
 
+/** That a copy verifies without the platform's keys must not be taken for more than it is. */
+function receiptsUnchecked(path: string, keysFile: string | undefined): string {
+  if (keysFile !== undefined || !statSync(path).isDirectory()) return '';
+  return ' 回执签名未核对,可加 --keys 平台公钥文件。 Signatures of receipts were not checked; give --keys with the file of platform keys.';
+}
+
 export function runVerify(args: VerifyArguments, io: Console): number {
   let good = true;
   for (const path of args.paths) {
@@ -88,7 +113,7 @@ export function runVerify(args: VerifyArguments, io: Console): number {
     io.out(JSON.stringify(args.paths.length > 1 ? { path, ...found } : found));
     io.err(
       found.ok
-        ? `${path}:核验通过。 Verified.`
+        ? `${path}:核验通过。 Verified.${receiptsUnchecked(path, args.keysFile)}`
         : `${path}:核验未通过,首个问题见 firstFault。请保留原文件。 Not verified; see firstFault and keep the files as they are.`,
     );
   }
