@@ -38,7 +38,7 @@ export async function runImportClass(
   options: ImportClassOptions,
   io: Console,
 ): Promise<number> {
-  const clock = options.clock ?? systemClock();
+  const clock = options.clock ?? systemClock(() => false);
   const { devicesDir, policiesDir, drivers, env } = options;
   const loaded = loadSettings(configFile, {
     env,

@@ -54,6 +54,16 @@ describe('rollcall import class', () => {
     expect(classes.rosterNames('BT2026-031').map((one) => one.name)).toEqual([nameOf(1), nameOf(2), nameOf(4)]);
   });
 
+  test('does not vouch for a clock that nobody has checked', async () => {
+    const io: Console = { out: () => undefined, err: () => undefined, json: false, tty: false };
+    const file = join(dir, 'class.yaml');
+    writeFileSync(file, classText({ period: '{ from: 2026-09-07, to: 2026-09-11 }' }));
+    const options = { drivers: [sampleDriver], env: {}, version: 'test', devicesDir: join(dir, 'devices') };
+    expect(await runImportClass(file, join(dir, 'gateway.yaml'), options, io)).toBe(0);
+    using store = openStore({ dir: join(dir, 'data'), clock, software: 'test' });
+    expect(store.facts(0, 1, 'event')).toMatchObject([{ what: 'start', data: { trusted: false } }]);
+  });
+
   test('prints every fault with its line, and imports nothing', async () => {
     const { code, out, err } = await run(
       classText({ people: [person(1), person(1)], terminals: '[{ terminal: gat }]' }),
