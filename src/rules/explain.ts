@@ -27,8 +27,8 @@ export const SENTENCES: Readonly<Record<string, Sentence>> = {
     en: '{session}: left {early} minutes early, beyond the grace of {earlyGrace} minutes.',
   },
   SESSION_ABSENT: {
-    zh: '{session}签到、签退均无打卡，记为缺勤。',
-    en: '{session}: neither signed in nor out, absent.',
+    zh: '{session}签到、签退均无可用的打卡，记为缺勤。',
+    en: '{session}: no usable punch to sign in or out, absent.',
   },
   SESSION_MISSING_IN: { zh: '{session}缺签到。', en: '{session}: the sign-in is missing.' },
   SESSION_MISSING_OUT: { zh: '{session}缺签退。', en: '{session}: the sign-out is missing.' },
@@ -82,8 +82,8 @@ export const SENTENCES: Readonly<Record<string, Sentence>> = {
     en: '{session}, lesson {lesson}, {start}–{end} does not count: signed in {in} and out {out}, both beyond the grace ({lateGrace} and {earlyGrace} minutes).',
   },
   LESSON_ABSENT: {
-    zh: '{session}第{lesson}节 {start}–{end} 不计：没有签到和签退。',
-    en: '{session}, lesson {lesson}, {start}–{end} does not count: neither signed in nor out.',
+    zh: '{session}第{lesson}节 {start}–{end} 不计：签到、签退均无可用的打卡。',
+    en: '{session}, lesson {lesson}, {start}–{end} does not count: no usable punch to sign in or out.',
   },
   LESSON_NO_IN: {
     zh: '{session}第{lesson}节 {start}–{end} 不计：缺签到（签退 {out}），须两次打卡齐全。',

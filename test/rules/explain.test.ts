@@ -60,3 +60,9 @@ test('a code from a newer engine is shown as it is', () => {
     'NEW',
   );
 });
+
+test('an absence does not deny punches that were made and could not be used', () => {
+  expect(SENTENCES.SESSION_ABSENT?.zh).toContain('可用的打卡');
+  expect(SENTENCES.LESSON_ABSENT?.zh).toContain('可用的打卡');
+  expect(SENTENCES.LESSON_ABSENT?.en).toContain('no usable punch');
+});
