@@ -69,7 +69,7 @@ export interface ConversationView {
   readonly state: ConversationState;
   /** What is wrong; null when nothing is. */
   readonly problem: GatewayError | null;
-  /** Not connected for ten minutes (D10). */
+  /** Not connected for ten minutes (D10), or stopped by a sign of tampering (§13). */
   readonly alarm: boolean;
   readonly connected: boolean;
   readonly version: '5' | '3.1.1' | null;

@@ -31,7 +31,7 @@ import type {
 import { checkAck, type AckMessage, type PlatStateMessage } from './messages.js';
 import { createPlatformState } from './platform-state.js';
 import { createReconnect, type Reconnect } from './reconnect.js';
-import { rejectionError } from './refusals.js';
+import { isAlarming, rejectionError } from './refusals.js';
 import type { UplinkTimings } from './uplink.js';
 
 const WINDOW = 4;
@@ -383,7 +383,7 @@ class Machine implements Conversation {
     return {
       state,
       problem: this.#problem(link, state, ticks),
-      alarm: this.#reconnect.offlineMs(ticks) >= this.#t.alarmMs,
+      alarm: isAlarming(this.#stopped) || this.#reconnect.offlineMs(ticks) >= this.#t.alarmMs,
       connected: link !== null,
       version: link?.version ?? null,
       window: link ? windowOf(link, this.#win) : 0,

@@ -127,3 +127,10 @@ export function rejectionError(code: string, seq: number): GatewayError | null {
   const known = Object.hasOwn(REJECTIONS, code) ? REJECTIONS[code as keyof typeof REJECTIONS] : 'platform-rej-other';
   return fail(known, { seq, code });
 }
+
+const ALARMING: ReadonlySet<ErrorCode> = new Set(['platform-fork', 'platform-rej-chain', 'platform-rej-sig']);
+
+/** Findings that somebody may have tampered (§13 "stop, alarm"), as against a platform that has yet to be told something. */
+export function isAlarming(error: GatewayError | null): boolean {
+  return error !== null && ALARMING.has(error.code);
+}

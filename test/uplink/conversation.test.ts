@@ -373,7 +373,7 @@ describe('rollback, fork, epoch (§7, §9)', () => {
     scene.online(4, 0);
     scene.ack(2, { hash: 'e'.repeat(64) });
     expect(scene.log.at(-1)).toEqual({ kind: 'evidence', code: 'fork', seq: 2 });
-    expect(scene.view()).toMatchObject({ state: 'stopped', problem: { code: 'platform-fork' } });
+    expect(scene.view()).toMatchObject({ state: 'stopped', problem: { code: 'platform-fork' }, alarm: true });
     scene.headSeq = 9;
     const effects = scene.pass(1_900_000);
     expect(seqs(effects)).toEqual([]);
