@@ -63,6 +63,10 @@ function readText(file: string): string {
 }
 
 const keysSchema = z.union([
+  // What `rollcall keys` prints.
+  z
+    .object({ gateways: z.array(z.object({ jwk: publicJwkSchema })) })
+    .transform(({ gateways }) => gateways.map(({ jwk }) => jwk)),
   z.object({ keys: z.array(publicJwkSchema) }).transform(({ keys }) => keys),
   z.array(publicJwkSchema),
   publicJwkSchema.transform((key) => [key]),

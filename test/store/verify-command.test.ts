@@ -1,6 +1,8 @@
 /** `rollcall verify DIR`: receipts are evidence only as far as the platform's signature on them was checked, and it says so. */
 import { expect, test } from 'vitest';
 import { runVerify } from '../../src/commands/verify.js';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { loadPlatformKeys } from '../../src/platform/keys.js';
 import { signJws, type Signer } from '../../src/uplink/envelope.js';
 import { soundDir, tamper, tempDir } from './fixtures.js';
@@ -41,4 +43,16 @@ test('receipts signed by another than the platform are told with its keys, and w
   expect(good.words).not.toContain('were not checked');
   signReceipts(dir, platform.signers.req);
   expect(run(dir, platform.file).code).toBe(1);
+});
+
+test('the keys that `rollcall keys` prints serve for a file of batches', () => {
+  const dir = tempDir();
+  const [signer, file, keysFile] = [
+    loadPlatformKeys(tempDir()).signers.ack,
+    join(dir, 'batches.txt'),
+    join(dir, 'gateways.json'),
+  ];
+  writeFileSync(file, `${signJws(signer, 'att-batch+jws', '{}')}\n`);
+  writeFileSync(keysFile, JSON.stringify({ gateways: [{ gw: 'gw7k2m9q4t1z', jwk: signer.publicJwk }] }));
+  expect(run(file, keysFile)).toMatchObject({ code: 1, found: { signaturesChecked: true } });
 });
