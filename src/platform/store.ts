@@ -6,6 +6,7 @@
  * anything is acknowledged (upstream §15). Several workers may open one file: writers queue on the lock.
  */
 import Database from 'better-sqlite3';
+import { keepStatements } from '../core/kept-statements.js';
 import { asGatewayError, fail, GatewayError } from '../core/errors.js';
 import { APPLICATION_ID, SCHEMA, SCHEMA_VERSION } from './schema.js';
 
@@ -84,7 +85,7 @@ export interface RecordRow {
 export function openDatabase(file: string): Database.Database {
   let db: Database.Database | undefined;
   try {
-    db = new Database(file, { timeout: BUSY_MS });
+    db = keepStatements(new Database(file, { timeout: BUSY_MS }));
     db.pragma('journal_mode = WAL');
     db.pragma('synchronous = FULL');
     db.pragma('foreign_keys = ON');

@@ -5,6 +5,7 @@
  */
 import { closeSync, openSync } from 'node:fs';
 import BetterSqlite3 from 'better-sqlite3';
+import { keepStatements } from '../core/kept-statements.js';
 import { fail, systemCode } from '../core/errors.js';
 import { isFull } from './disk-health.js';
 import { layoutOf, type Layout } from './layout.js';
@@ -31,7 +32,7 @@ function assertSqlite(db: Db): void {
 
 /** A read-only connection: for checks beside a running daemon, and on copies. It never changes the files, the log included. */
 export function openReadOnly(path: string): Db {
-  const db = new BetterSqlite3(path, { readonly: true, fileMustExist: true, timeout: BUSY_MS });
+  const db = keepStatements(new BetterSqlite3(path, { readonly: true, fileMustExist: true, timeout: BUSY_MS }));
   try {
     assertSqlite(db);
     return db;
@@ -43,11 +44,11 @@ export function openReadOnly(path: string): Db {
 
 /** An empty database in memory, to compare a schema with. */
 export function openScratch(): Db {
-  return new BetterSqlite3(':memory:');
+  return keepStatements(new BetterSqlite3(':memory:'));
 }
 
 function openWriter(layout: Layout): Db {
-  const db = new BetterSqlite3(layout.database, { timeout: BUSY_MS });
+  const db = keepStatements(new BetterSqlite3(layout.database, { timeout: BUSY_MS }));
   try {
     assertSqlite(db);
     // Before the first table only: on a database that has tables it would be one needless write at each start.
@@ -86,7 +87,7 @@ function acquireLock(layout: Layout): Disposable {
   let db: Db | null = null;
   try {
     createOnce(layout.lock);
-    db = new BetterSqlite3(layout.lock, { timeout: 0 });
+    db = keepStatements(new BetterSqlite3(layout.lock, { timeout: 0 }));
     db.pragma('journal_mode = MEMORY');
     db.exec('BEGIN EXCLUSIVE');
     const held = db;
