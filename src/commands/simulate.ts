@@ -195,7 +195,11 @@ export async function runSimulateTerminal(
       ready();
       await listening.closed;
     } else {
-      throw fail('bad-reach', { reach: args.reach, reason: 'this simulator serves tcp:// and serial://' });
+      throw fail('bad-reach', {
+        reach: args.reach,
+        reason: 'this simulator serves tcp:// and serial://',
+        reasonZh: '模拟器只支持 tcp:// 和 serial://',
+      });
     }
   } catch (error) {
     if (!signal.aborted) throw error;

@@ -31,7 +31,13 @@ export function parseHex(text: string): Uint8Array {
         nibble = -1;
       }
     }
-    if (nibble >= 0) throw fail('bad-hex', { line: index + 1, column: code.length, found: 'an odd number of digits' });
+    if (nibble >= 0)
+      throw fail('bad-hex', {
+        line: index + 1,
+        column: code.length,
+        found: 'an odd number of digits',
+        foundZh: '位数为奇数',
+      });
   });
   return Uint8Array.from(out);
 }

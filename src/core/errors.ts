@@ -32,7 +32,7 @@ export const ERRORS = {
     'settings',
     'Line {line}, column {column} is not hex: {found}.',
     'Write pairs of 0-9 and A-F; white space is ignored and # starts a comment.',
-    '第 {line} 行第 {column} 列不是十六进制:{found}。',
+    '第 {line} 行第 {column} 列不是十六进制:{foundZh}。',
     '请使用成对的 0-9、A-F;空白会被忽略,# 之后为注释。',
   ),
   'short-frame': entry(
@@ -67,7 +67,7 @@ export const ERRORS = {
     'settings',
     'Reach "{reach}" is not understood: {reason}.',
     'Write for example tcp://192.168.1.201:4370 or serial:///dev/ttyUSB0?baud=115200.',
-    '无法理解连接方式 “{reach}”:{reason}。',
+    '无法理解连接方式 “{reach}”:{reasonZh}。',
     '例如:tcp://192.168.1.201:4370 或 serial:///dev/ttyUSB0?baud=115200。',
   ),
 
@@ -76,7 +76,7 @@ export const ERRORS = {
     'retry',
     '{reach} could not be opened: {reason}.',
     'Check power, cable, address and port; the gateway tries again by itself.',
-    '无法打开 {reach}:{reason}。',
+    '无法打开 {reach}:{reasonZh}。',
     '请检查电源、网线、地址和端口;网关会自动重试。',
   ),
   'link-closed': entry(
@@ -90,7 +90,7 @@ export const ERRORS = {
     'retry',
     'No answer within {ms} ms ({waitingFor}).',
     'Check that the terminal is switched on and not busy in its menu; the gateway tries again by itself.',
-    '{ms} 毫秒内没有应答({waitingFor})。',
+    '{ms} 毫秒内没有应答({waitingForZh})。',
     '请确认考勤机已开机且未停留在菜单中;网关会自动重试。',
   ),
   'serial-missing': entry(
@@ -141,15 +141,15 @@ export const ERRORS = {
     'peer',
     'Answer to {request} cannot be accepted: {reason}.',
     'If it happens again, record the line with "rollcall capture" and send the file to the maintainers.',
-    '对 {request} 的应答无法接受:{reason}。',
+    '对 {requestZh} 的应答无法接受:{reasonZh}。',
     '如反复出现,请用 “rollcall capture” 记录线路数据并发给维护人员。',
   ),
   'auth-refused': entry(
     'settings',
     'The terminal refused the password.',
-    'Enter the communication password that the terminal shows in its menu; the gateway waits ten minutes between tries.',
+    'Enter the communication password that the terminal shows in its menu (option "commKeyFile" or "authPasswordFile"); the gateway waits ten minutes between tries.',
     '考勤机拒绝了通信密码。',
-    '请填写考勤机菜单中的通信密码;网关每十分钟重试一次。',
+    '请填写考勤机菜单中的通信密码(选项 “commKeyFile” 或 “authPasswordFile”);网关每十分钟重试一次。',
   ),
   'forbidden-request': entry(
     'bug',
@@ -827,9 +827,10 @@ export type ErrorCode = keyof typeof ERRORS;
 export type ErrorContext = Readonly<Record<string, string | number | boolean | null | undefined>>;
 export type Language = 'en' | 'zh';
 
+/** A Chinese word that is not given is told as in English: `{reasonZh}` falls back to `reason`. */
 const fill = (text: string, context: ErrorContext): string =>
   text.replace(/\{(\w+)\}/g, (whole, key: string) => {
-    const value = context[key];
+    const value = context[key] ?? context[key.replace(/Zh$/, '')];
     return value === undefined ? whole : String(value);
   });
 

@@ -31,29 +31,39 @@ function oneOf<T extends string | number>(
 ): T {
   if (given === null) return otherwise;
   const found = allowed.find((value) => String(value) === given);
-  if (found === undefined) throw fail('bad-reach', { reach, reason: `${key} must be one of ${allowed.join(', ')}` });
+  if (found === undefined) {
+    const list = allowed.join(', ');
+    throw fail('bad-reach', { reach, reason: `${key} must be one of ${list}`, reasonZh: `${key} 只能是 ${list}` });
+  }
   return found;
 }
 
 /** Parses a reach; throws `bad-reach` naming the part that is wrong. A missing port takes `defaultPort`. */
 export function parseReach(text: string, defaultPort?: number): Reach {
-  const bad = (reason: string): never => {
-    throw fail('bad-reach', { reach: text, reason });
+  const bad = (reason: string, reasonZh: string): never => {
+    throw fail('bad-reach', { reach: text, reason, reasonZh });
   };
+  const starts = KINDS.map((kind) => `${kind}://`).join(', ');
   const scheme =
-    /^([a-z-]+):\/\//.exec(text)?.[1] ??
-    bad(`it must begin with one of ${KINDS.map((kind) => `${kind}://`).join(', ')}`);
-  const kind = KINDS.find((known) => known === scheme) ?? bad(`"${scheme}" is not one of ${KINDS.join(', ')}`);
+    /^([a-z-]+):\/\//.exec(text)?.[1] ?? bad(`it must begin with one of ${starts}`, `开头必须是 ${starts} 之一`);
+  const kinds = KINDS.join(', ');
+  const kind =
+    KINDS.find((known) => known === scheme) ??
+    bad(`"${scheme}" is not one of ${kinds}`, `“${scheme}” 不是 ${kinds} 之一`);
   const rest = text.slice(kind.length + 3);
   if (kind === 'serial') {
     const [path = '', query = ''] = rest.split('?', 2);
-    if (!path.startsWith('/')) bad('the device path must be absolute, such as serial:///dev/ttyUSB0');
+    if (!path.startsWith('/'))
+      bad('the device path must be absolute, such as serial:///dev/ttyUSB0', '设备路径必须是绝对路径');
     const params = new URLSearchParams(query);
     for (const key of params.keys())
-      if (!SERIAL_KEYS.includes(key)) bad(`unknown key "${key}"; known are ${SERIAL_KEYS.join(', ')}`);
+      if (!SERIAL_KEYS.includes(key)) {
+        const known = SERIAL_KEYS.join(', ');
+        bad(`unknown key "${key}"; known are ${known}`, `没有参数 “${key}”,可用的有 ${known}`);
+      }
     const baud = Number(params.get('baud') ?? '9600');
     if (!Number.isInteger(baud) || baud < 300 || baud > 4_000_000)
-      bad('baud must be a whole number from 300 to 4000000');
+      bad('baud must be a whole number from 300 to 4000000', 'baud 必须是 300 到 4000000 的整数');
     return {
       kind,
       path,
@@ -63,11 +73,13 @@ export function parseReach(text: string, defaultPort?: number): Reach {
       stopBits: oneOf(text, 'stopBits', params.get('stopBits'), [1, 2] as const, 1),
     };
   }
-  const match = /^(\[[0-9a-fA-F:.]+\]|[^:/?#[\]]*)(?::(\d{1,5}))?\/?$/.exec(rest) ?? bad('write host:port');
+  const match =
+    /^(\[[0-9a-fA-F:.]+\]|[^:/?#[\]]*)(?::(\d{1,5}))?\/?$/.exec(rest) ?? bad('write host:port', '请写成 主机:端口');
   const host = (match[1] ?? '').replace(/^\[|\]$/g, '');
-  const port = match[2] === undefined ? (defaultPort ?? bad('the port is missing')) : Number(match[2]);
-  if (port < (kind === 'tcp-listen' ? 0 : 1) || port > 65535) bad('the port must be from 1 to 65535');
-  if (host === '' && kind !== 'tcp-listen') bad('the host is missing');
+  const port = match[2] === undefined ? (defaultPort ?? bad('the port is missing', '缺少端口')) : Number(match[2]);
+  if (port < (kind === 'tcp-listen' ? 0 : 1) || port > 65535)
+    bad('the port must be from 1 to 65535', '端口必须是 1 到 65535');
+  if (host === '' && kind !== 'tcp-listen') bad('the host is missing', '缺少主机');
   return { kind, host: host === '' ? '0.0.0.0' : host, port };
 }
 

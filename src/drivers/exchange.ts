@@ -111,7 +111,7 @@ export function createExchange(
       });
       const timeoutMs = options.sendTimeoutMs ?? 10_000;
       if ((await within(wire.clock, timeoutMs, signal, written)) === 'late') {
-        throw fail('link-silent', { ms: Math.round(timeoutMs), waitingFor: 'room to write' });
+        throw fail('link-silent', { ms: Math.round(timeoutMs), waitingFor: 'room to write', waitingForZh: '等待写入' });
       }
     },
     async receive(timeoutMs, waitingFor) {

@@ -43,8 +43,12 @@ export function createLinks(options: LinksOptions): Links {
     clock,
     options.serialLingerMs === undefined ? {} : { lingerMs: options.serialLingerMs },
   );
-  const unsupported = (reach: Reach, way: string): never => {
-    throw fail('bad-reach', { reach: formatReach(reach), reason: `${reach.kind} cannot be ${way}` });
+  const unsupported = (reach: Reach, way: string, wayZh: string): never => {
+    throw fail('bad-reach', {
+      reach: formatReach(reach),
+      reason: `${reach.kind} cannot be ${way}`,
+      reasonZh: `本版本${wayZh} ${reach.kind}`,
+    });
   };
 
   return {
@@ -58,12 +62,12 @@ export function createLinks(options: LinksOptions): Links {
           ? await dial(reach, clock, timeoutMs, signal, stream)
           : reach.kind === 'serial'
             ? await lines.lease(reach, timeoutMs, signal, stream)
-            : unsupported(reach, 'opened by this gateway');
+            : unsupported(reach, 'opened by this gateway', '尚不能打开');
       log.debug({ reach: name, afterMs: Math.round(clock.ticks() - began) }, 'link open');
       return link;
     },
     async listen(reach, onLink, signal) {
-      if (reach.kind !== 'tcp-listen') return unsupported(reach, 'listened on');
+      if (reach.kind !== 'tcp-listen') return unsupported(reach, 'listened on', '不能监听');
       const listening = await accept(reach, onLink, signal, (peer) =>
         tap.stream(`${formatReach(reach)} ${peer.replace(/:\d+$/, '')}`),
       );

@@ -153,7 +153,11 @@ async function openPort(
   };
   try {
     if ((await within(clock, timeoutMs, signal, opened)) !== 'late') return port;
-    throw fail('link-refused', { reach: formatReach(reach), reason: `not open within ${timeoutMs} ms` });
+    throw fail('link-refused', {
+      reach: formatReach(reach),
+      reason: `not open within ${timeoutMs} ms`,
+      reasonZh: `${timeoutMs} 毫秒内未能打开`,
+    });
   } catch (error) {
     abandon();
     throw error;

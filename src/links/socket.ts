@@ -18,26 +18,27 @@ export type Link = Duplex & AsyncDisposable;
 
 const KEEPALIVE_MS = 30_000;
 
-const WORDS: Readonly<Record<string, string>> = {
-  ECONNREFUSED: 'nothing listens there',
-  EHOSTUNREACH: 'no route to the host',
-  ENETUNREACH: 'no route to the network',
-  EHOSTDOWN: 'the host is down',
-  ETIMEDOUT: 'no answer',
-  ECONNRESET: 'closed by the other side',
-  ENOTFOUND: 'the name is unknown',
-  EAI_AGAIN: 'the name server does not answer',
-  EADDRINUSE: 'the port is already in use',
-  EADDRNOTAVAIL: 'this machine does not have the address',
-  EACCES: 'this user may not use the port',
+const WORDS: Readonly<Record<string, readonly [en: string, zh: string]>> = {
+  ECONNREFUSED: ['nothing listens there', '该端口没有程序在监听'],
+  EHOSTUNREACH: ['no route to the host', '到该主机没有路由'],
+  ENETUNREACH: ['no route to the network', '到该网络没有路由'],
+  EHOSTDOWN: ['the host is down', '主机未开机'],
+  ETIMEDOUT: ['no answer', '没有应答'],
+  ECONNRESET: ['closed by the other side', '被对方关闭'],
+  ENOTFOUND: ['the name is unknown', '主机名无法解析'],
+  EAI_AGAIN: ['the name server does not answer', '域名服务器没有应答'],
+  EADDRINUSE: ['the port is already in use', '端口已被占用'],
+  EADDRNOTAVAIL: ['this machine does not have the address', '本机没有该地址'],
+  EACCES: ['this user may not use the port', '当前账户无权使用该端口'],
 };
 
-/** A failure to open, as `link-refused`; the system's code is the reason in every language. */
+/** A failure to open, as `link-refused`; the system's code is part of the reason in every language. */
 export function refused(reach: Reach, error: unknown): GatewayError {
   const code = systemCode(error);
   const words = code === undefined ? undefined : WORDS[code];
   const reason = code ?? (error instanceof Error ? error.message : String(error));
-  return fail('link-refused', { reach: formatReach(reach), reason: words ? `${reason}, ${words}` : reason }, error);
+  const [en, zh] = words ? words.map((word) => `${reason}, ${word}`) : [reason, reason];
+  return fail('link-refused', { reach: formatReach(reach), reason: en ?? reason, reasonZh: zh ?? reason }, error);
 }
 
 /** A socket with the tap in between. */
@@ -126,7 +127,11 @@ export async function dial(
   try {
     const outcome = await within(clock, timeoutMs, signal, connected);
     if (outcome === 'late') {
-      throw fail('link-refused', { reach: formatReach(reach), reason: `no connection within ${timeoutMs} ms` });
+      throw fail('link-refused', {
+        reach: formatReach(reach),
+        reason: `no connection within ${timeoutMs} ms`,
+        reasonZh: `${timeoutMs} 毫秒内未能连接`,
+      });
     }
   } catch (error) {
     socket.on('error', () => undefined);

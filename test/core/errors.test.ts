@@ -26,6 +26,15 @@ test('every code has four texts, and both languages use the same words of the co
   }
 });
 
+test('the Chinese sentence takes the Chinese word, and the English one where there is no other', () => {
+  const refused = fail('link-refused', { reach: 'tcp://a:1', reason: 'no answer', reasonZh: '没有应答' });
+  expect(refused.explain('zh').what).toBe('无法打开 tcp://a:1:没有应答。');
+  expect(refused.explain('en').what).toBe('tcp://a:1 could not be opened: no answer.');
+  expect(fail('link-refused', { reach: 'tcp://a:1', reason: 'EIO' }).explain('zh').what).toBe(
+    '无法打开 tcp://a:1:EIO。',
+  );
+});
+
 test('what we did not foresee is a bug that keeps its cause', () => {
   const cause = new TypeError('x');
   const error = asGatewayError(cause);

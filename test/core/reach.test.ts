@@ -41,5 +41,11 @@ describe('reach', () => {
   ])('%s is refused with the reason', (text, reason) => {
     expect(() => parseReach(text)).toThrow(reason);
     expect(() => parseReach(text)).toThrow(expect.objectContaining({ code: 'bad-reach', kind: 'settings' }) as Error);
+    // A Chinese sentence says in Chinese what is wrong.
+    expect(() => parseReach(text)).toThrow(
+      expect.objectContaining({
+        context: expect.objectContaining({ reasonZh: expect.stringMatching(/[\u4e00-\u9fff]/) as string }) as object,
+      }) as Error,
+    );
   });
 });

@@ -297,7 +297,11 @@ export interface RecordPage {
 export function decodePage(data: Uint8Array): RecordPage {
   const body = data.length - 1;
   if (body < 0 || body % RECORD_BYTES !== 0) {
-    throw fail('bad-reply', { request: 'records (0x40)', reason: `${data.length} bytes are no 1 + n * 14` });
+    throw fail('bad-reply', {
+      request: 'records (0x40)',
+      reason: `${data.length} bytes are no 1 + n * 14`,
+      reasonZh: `${data.length} 字节不符合 1 + n × 14`,
+    });
   }
   const records = Array.from({ length: body / RECORD_BYTES }, (_, index) =>
     decodeRecord(data.subarray(1 + index * RECORD_BYTES)),

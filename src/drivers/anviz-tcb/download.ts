@@ -137,7 +137,11 @@ export function createDownload(conversation: Conversation, options: AnvizOptions
           before = page;
         }
       }
-      throw fail('bad-reply', { request: 'records', reason: `no complete transfer in ${PASSES} tries` });
+      throw fail('bad-reply', {
+        request: 'records',
+        reason: `no complete transfer in ${PASSES} tries`,
+        reasonZh: `${PASSES} 次均未能完整传输`,
+      });
     },
   };
 }

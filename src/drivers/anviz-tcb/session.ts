@@ -69,7 +69,11 @@ export function createSession(conversation: Conversation, options: AnvizOptions,
     if (told.ret === 0x01) await refuseSilently();
     const serial = decodeAscii(told.data);
     if (told.ret !== 0 || serial === '') {
-      throw fail('bad-reply', { request: 'serial', reason: 'the terminal tells no serial number' });
+      throw fail('bad-reply', {
+        request: 'serial',
+        reason: 'the terminal tells no serial number',
+        reasonZh: '考勤机没有给出序列号',
+      });
     }
     const model = await conversation.tryRequest(COMMAND.model);
     const config = await conversation.tryRequest(COMMAND.config1);

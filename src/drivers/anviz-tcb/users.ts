@@ -111,7 +111,11 @@ export function decodeUsers(data: Uint8Array, old: boolean, encoding: NameEncodi
   const candidates: readonly UserLayout[] = old ? [27] : [30, 40];
   const layout = layoutOf(body.length, count, old) ?? candidates.find((one) => plausible(body, one));
   if (layout === undefined) {
-    throw fail('bad-reply', { request: 'users', reason: `${count} users do not fit ${body.length} bytes` });
+    throw fail('bad-reply', {
+      request: 'users',
+      reason: `${count} users do not fit ${body.length} bytes`,
+      reasonZh: `${count} 名用户与 ${body.length} 字节不符`,
+    });
   }
   return Array.from({ length: body.length / layout }, (_, index) =>
     decodeUser(body.subarray(index * layout), layout, encoding),

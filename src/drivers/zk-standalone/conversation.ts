@@ -174,7 +174,7 @@ export function createConversation(link: Duplex, wire: Wire, signal: AbortSignal
   ): Promise<ReceivedPacket | null> => {
     await send(command, data);
     try {
-      return await receive(`answer to ${commandName(command)}`, options);
+      return await receive(commandName(command), options);
     } catch (error) {
       if (error instanceof GatewayError && error.code === 'link-silent') return null;
       throw error;
@@ -199,8 +199,13 @@ export function createConversation(link: Duplex, wire: Wire, signal: AbortSignal
       }
       if (exchange.framesSeen === 0 && exchange.noiseBytes > 0) break;
     }
-    if (spoilt) throw fail('bad-reply', { request: commandName(command), reason: 'its checksum was wrong each time' });
-    throw fail('link-silent', { ms: options.timeoutMs, waitingFor: `answer to ${commandName(command)}` });
+    if (spoilt)
+      throw fail('bad-reply', {
+        request: commandName(command),
+        reason: 'its checksum was wrong each time',
+        reasonZh: '每次的校验和都错误',
+      });
+    throw fail('link-silent', { ms: options.timeoutMs, waitingFor: commandName(command) });
   };
 
   return {
@@ -217,7 +222,7 @@ export function createConversation(link: Duplex, wire: Wire, signal: AbortSignal
     stream: (command, data, options, work) =>
       inTurn(async () => {
         await send(command, data);
-        const waitingFor = `data of ${commandName(command)}`;
+        const waitingFor = commandName(command);
         const turn: Turn = {
           next: (timeoutMs) => receive(waitingFor, { ...options, timeoutMs: timeoutMs ?? options.timeoutMs }),
         };

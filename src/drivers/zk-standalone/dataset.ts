@@ -60,7 +60,8 @@ type Opened =
 export async function openDataSet(context: DataSetContext, request: DataSetRequest): Promise<DataSet> {
   const name = commandName(request.command);
   const opened = await openAnyWay(context, request, name);
-  if (opened.kind === 'refused') throw fail('bad-reply', { request: name, reason: 'the terminal refuses to read it' });
+  if (opened.kind === 'refused')
+    throw fail('bad-reply', { request: name, reason: 'the terminal refuses to read it', reasonZh: '考勤机拒绝读取' });
   return opened.kind === 'whole' ? wholeSet(context, opened.bytes, name) : preparedSet(context, opened.sizeBytes, name);
 }
 
@@ -124,7 +125,14 @@ async function believed<T extends Gathered>(context: DataSetContext, name: strin
       lost = error;
     }
   }
-  throw lost ?? fail('bad-reply', { request: name, reason: 'its checksums were wrong and no two readings agree' });
+  throw (
+    lost ??
+    fail('bad-reply', {
+      request: name,
+      reason: 'its checksums were wrong and no two readings agree',
+      reasonZh: '校验和错误,且多次读取结果不一致',
+    })
+  );
 }
 
 /** All DATA of one answer: a single DATA packet, or PREPARE_DATA, DATA ..., ACK_OK. */
@@ -140,7 +148,12 @@ async function gather(
   if (first.command !== COMMAND.PREPARE_DATA)
     throw fail('bad-reply', { request: name, reason: commandName(first.command) });
   const promised = new Reader(first.data, 'little').u32();
-  if (promised > bytesMax) throw fail('bad-reply', { request: name, reason: `it promises ${promised} bytes` });
+  if (promised > bytesMax)
+    throw fail('bad-reply', {
+      request: name,
+      reason: `it promises ${promised} bytes`,
+      reasonZh: `声明的长度为 ${promised} 字节`,
+    });
   const pieces: Uint8Array[] = [];
   let bytes = 0;
   let trusted = trusts(first);
@@ -149,14 +162,23 @@ async function gather(
     if (packet.command !== COMMAND.DATA) {
       // The closing ACK before all bytes came: what is there is in order, the rest is asked for by the caller.
       if (packet.command === COMMAND.ACK_OK) return { bytes: Buffer.concat(pieces), trusted };
-      throw fail('bad-reply', { request: name, reason: `${commandName(packet.command)} between its data` });
+      throw fail('bad-reply', {
+        request: name,
+        reason: `${commandName(packet.command)} between its data`,
+        reasonZh: `数据中夹有 ${commandName(packet.command)}`,
+      });
     }
     pieces.push(packet.data);
     bytes += packet.data.length;
     trusted &&= trusts(packet);
   }
   await unlessSilent(turn.next(CLOSING_ACK_MS));
-  if (bytes > promised) throw fail('bad-reply', { request: name, reason: `${bytes} bytes instead of ${promised}` });
+  if (bytes > promised)
+    throw fail('bad-reply', {
+      request: name,
+      reason: `${bytes} bytes instead of ${promised}`,
+      reasonZh: `收到 ${bytes} 字节,应为 ${promised} 字节`,
+    });
   return { bytes: pieces.length === 1 && pieces[0] ? pieces[0] : Buffer.concat(pieces), trusted };
 }
 
@@ -185,7 +207,12 @@ function wholeSet(context: DataSetContext, bytes: Uint8Array, name: string): Dat
 }
 
 async function preparedSet(context: DataSetContext, sizeBytes: number, name: string): Promise<DataSet> {
-  if (sizeBytes > SET_BYTES_MAX) throw fail('bad-reply', { request: name, reason: `it promises ${sizeBytes} bytes` });
+  if (sizeBytes > SET_BYTES_MAX)
+    throw fail('bad-reply', {
+      request: name,
+      reason: `it promises ${sizeBytes} bytes`,
+      reasonZh: `声明的长度为 ${sizeBytes} 字节`,
+    });
   const free = async (): Promise<void> => {
     // All bytes are here by now: a terminal that does not answer this has lost us nothing.
     await unlessSilent(context.conversation.request(COMMAND.FREE_DATA, NO_DATA, { timeoutMs: 5000, tries: 1 }));

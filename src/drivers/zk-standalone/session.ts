@@ -134,7 +134,12 @@ async function readOption(context: LogContext, key: string, tries = 3): Promise<
 async function identify(context: LogContext): Promise<TerminalIdentity> {
   const { conversation, options } = context;
   const serial = await readOption(context, '~SerialNumber');
-  if (serial === null) throw fail('bad-reply', { request: '~SerialNumber', reason: 'it has no serial number' });
+  if (serial === null)
+    throw fail('bad-reply', {
+      request: '~SerialNumber',
+      reason: 'it has no serial number',
+      reasonZh: '考勤机没有序列号',
+    });
   const version = await unlessSilent(
     conversation.request(COMMAND.GET_VERSION, NO_DATA, { timeoutMs: options.answerTimeoutMs }),
   );
