@@ -3,8 +3,9 @@
  * the others run. Start: store, then forward, seal, credit, terminals, health, page. Stop: everything is told at once, waits
  * at most five seconds, and closes the store; stopping is a polite crash, both end in the same state.
  */
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { asGatewayError, type GatewayError } from './core/errors.js';
+import { asGatewayError, fail, type GatewayError } from './core/errors.js';
 import type { Log } from './core/log.js';
 import { within, type Clock } from './core/time.js';
 import { chime, createDoorbell, supervise, type Bell, type Doorbell, type Supervised, type Unit } from './core/unit.js';
@@ -85,6 +86,17 @@ interface Upstream {
   readonly forward: Forward;
   readonly bell: Doorbell;
   readonly units: readonly Unit[];
+}
+
+const keyFile = (dataDir: string): string => join(dataDir, 'keys', `${SIGNING_KEY}.pem`);
+
+/**
+ * Batches were signed on this disk, and the key that signed them is gone. It is never replaced silently: a new key needs a
+ * new registration at the platform, which is a person's decision (`rollcall keys` makes it).
+ */
+function signingKeyIsLost(settings: Settings, store: Store): boolean {
+  const signed = settings.upstreams.some((one) => (store.upstream(one.id)?.headSeq ?? 0) > 0);
+  return signed && !existsSync(keyFile(settings.dataDir)) && !existsSync(`${keyFile(settings.dataDir)}.previous`);
 }
 
 /** The signing key of this gateway; made on first use. */
@@ -236,7 +248,7 @@ export function buildGateway(settings: Settings, faults: readonly SettingsFault[
     ...(parts.timeSource ? { timeSource: parts.timeSource } : {}),
     ...(seams.freeSpace ? { freeSpace: seams.freeSpace } : {}),
   });
-  const signer = signingKeyOf(settings.dataDir);
+  const signer = signingKeyIsLost(settings, store) ? null : signingKeyOf(settings.dataDir);
   const hello = (): HelloFacts => {
     const { clock: source, disk } = health.status();
     return {
@@ -247,6 +259,7 @@ export function buildGateway(settings: Settings, faults: readonly SettingsFault[
   };
   for (const one of settings.upstreams) {
     try {
+      if (signer === null) throw fail('signing-key-lost', { path: keyFile(settings.dataDir) });
       upstreams.push(buildUpstream(one, parts, { store, signer, journal: sealBells, hello }));
     } catch (error) {
       // Keys or files of this one upstream are unusable; the rest of the house must not suffer for it.

@@ -320,7 +320,7 @@ function recordCommands(program: Command): void {
     .description('模拟课堂的一天 a simulated classroom day')
     .option('--once', '尽快播放一个教学日,打印考勤表后结束 play one class day as fast as possible, then end')
     .option('--speed <x>', '时间加速倍数 how much faster than real time', positive, 120)
-    .option('--port <n>', '网页端口 port of the page', whole, 8080)
+    .option('--port <n>', '网页端口,缺省 8080 port of the page; 8080 when not given', whole)
     .option('--broker <url>', '使用外部 MQTT 代理 an MQTT broker of your own, mqtt://host:port')
     .option('--seed <n>', '随机种子 seed', whole, 1)
     .action(

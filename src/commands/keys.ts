@@ -12,10 +12,9 @@ export async function runKeys(
   io: Console,
 ): Promise<number> {
   const { settings, faults } = loadSettings(config, options);
-  if (settings === null) {
-    for (const fault of faults) for (const line of faultLines(fault, fault.unit)) io.err(line);
-    return EXIT.usage;
-  }
+  // At commissioning the platform's key file is often still missing: the entry is parked, and this says why it is not below.
+  for (const fault of faults) for (const line of faultLines(fault, fault.unit)) io.err(line);
+  if (settings === null) return EXIT.usage;
   mkdirSync(settings.dataDir, { recursive: true, mode: 0o700 });
   const signer = signingKeyOf(settings.dataDir);
   const jwk = { ...signer.publicJwk, kid: signer.keyId, use: 'sig', alg: 'EdDSA' };

@@ -204,6 +204,15 @@ export const ERRORS = {
     '请重新运行;如再次出现,请把输出发给维护人员。',
   ),
 
+  // gateway
+  'signing-key-lost': entry(
+    'settings',
+    'The signing key {path} is gone, although batches were signed with it.',
+    'Put it back from the backup. If it is lost for good, run "rollcall keys", register the new key at the platform and restart.',
+    '签名密钥 {path} 丢失，而此前的批次由它签名。',
+    '请从备份恢复该文件。如确已丢失，请运行 “rollcall keys”，在平台登记新公钥后重启。',
+  ),
+
   // flows
   'other-terminal': entry(
     'settings',

@@ -25,7 +25,8 @@ import { report, type Report } from './report.js';
 export interface DemoArguments {
   readonly once: boolean;
   readonly speed: number;
-  readonly port: number;
+  /** Port of the page; 8080 when not given, any free one with `once`. */
+  readonly port?: number;
   readonly broker?: string;
   readonly seed: number;
   readonly version: string;
@@ -220,7 +221,7 @@ export async function runDemo(args: DemoArguments, io: DemoOutput, signal: Abort
     world,
     drivers,
     version,
-    port: args.once ? 0 : args.port,
+    port: args.port ?? (args.once ? 0 : 8080),
     broker: args.broker ?? null,
     seed,
   });

@@ -6,8 +6,7 @@ if (collectorAborts()) {
   const plain = Database.prototype;
   // eslint-disable-next-line @typescript-eslint/unbound-method -- they are given back to each connection below
   const { prepare, pragma, exec } = plain;
-  const keep = (db: Database.Database): Database.Database =>
-    keepStatements(Object.assign(db, { prepare, pragma, exec }));
+  const keep = (db: Database.Database): Database.Database => keepStatements(Object.assign(db, { prepare, pragma }));
   plain.prepare = function (this: Database.Database, sql: string) {
     return keep(this).prepare(sql);
   };
@@ -15,6 +14,7 @@ if (collectorAborts()) {
     return keep(this).pragma(source, options);
   };
   plain.exec = function (this: Database.Database, sql) {
-    return keep(this).exec(sql);
+    if (!Object.hasOwn(this, 'prepare')) keep(this);
+    return exec.call(this, sql);
   };
 }
