@@ -90,9 +90,9 @@ function mismatchTrouble(mismatch: { readonly announced: number; readonly decode
   return {
     code: 'read-incomplete',
     en: `The terminal announced ${announced} records and ${decoded} were read.`,
-    zh: `考勤机声明有 ${announced} 条记录,实际读到 ${decoded} 条。`,
+    zh: `考勤机声明有 ${announced} 条记录，实际读到 ${decoded} 条。`,
     remedyEn: 'The gateway reads again by itself; never clear the terminal.',
-    remedyZh: '网关会自动重读;切勿清空考勤机。',
+    remedyZh: '网关会自动重读；切勿清空考勤机。',
   };
 }
 
@@ -139,7 +139,7 @@ function diskTrouble(state: string): Trouble | null {
     en: 'The disk is almost full.',
     zh: '磁盘空间即将用尽。',
     remedyEn: 'Free space or fit a larger disk; punches stay in the terminals when the gateway cannot store them.',
-    remedyZh: '请清理或更换磁盘;网关无法存储时,打卡记录保留在考勤机中。',
+    remedyZh: '请清理或更换磁盘；网关无法存储时，打卡记录保留在考勤机中。',
   };
 }
 

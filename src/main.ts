@@ -73,14 +73,14 @@ function action<A extends unknown[]>(
 
 const JSON_FLAG = ['--json', '每行一个 JSON 对象 one JSON object a line'] as const;
 const driverNames = DRIVERS.map((driver) => driver.name).join(', ');
-const SET_WORDS = '驱动选项,可重复;密码用 commKeyFile=文件 driver option, repeatable; a password as commKeyFile=FILE';
+const SET_WORDS = '驱动选项，可重复；密码用 commKeyFile=文件 driver option, repeatable; a password as commKeyFile=FILE';
 
 function daemonCommands(program: Command): void {
   program
     .command('run')
     .description('运行守护进程 the daemon')
     .requiredOption('--config <file>', '设置文件 settings file')
-    .option('--listen <address>', '网页地址,覆盖 web.listen web address, over web.listen')
+    .option('--listen <address>', '网页地址，覆盖 web.listen web address, over web.listen')
     .action(
       action(async (io, options: { config: string; listen?: string }) => {
         const { runDaemon } = await import('./commands/run.js');
@@ -90,7 +90,7 @@ function daemonCommands(program: Command): void {
   program
     .command('check-config <file>')
     .description(
-      '检查设置文件,列出全部问题 every fault of a settings file, with line, key, reason and the nearest known key',
+      '检查设置文件，列出全部问题 every fault of a settings file, with line, key, reason and the nearest known key',
     )
     .addHelpText('after', examples('check-config /etc/rollcall/gateway.yaml'))
     .option(...JSON_FLAG)
@@ -102,7 +102,7 @@ function daemonCommands(program: Command): void {
     );
   program
     .command('keys')
-    .description("显示本网关的公钥,供平台登记 the gateway's public key, for the platform to register")
+    .description("显示本网关的公钥，供平台登记 the gateway's public key, for the platform to register")
     .requiredOption('--config <file>', '设置文件 settings file')
     .option(...JSON_FLAG)
     .action(
@@ -129,7 +129,7 @@ function terminalCommands(program: Command): void {
   program
     .command('pull')
     .description(
-      '读取一台考勤机:身份、全部打卡、汇总;不存储、不清除 talk to one terminal; stores nothing, never clears',
+      '读取一台考勤机：身份、全部打卡、汇总；不存储、不清除 talk to one terminal; stores nothing, never clears',
     )
     .addHelpText(
       'after',
@@ -228,7 +228,7 @@ function terminalCommands(program: Command): void {
   const simulate = program.command('simulate').description('模拟设备 simulated devices');
   simulate
     .command('terminal')
-    .description('模拟考勤机,真实线路上的另一端 the other end of the wire, in a process of its own')
+    .description('模拟考勤机，真实线路上的另一端 the other end of the wire, in a process of its own')
     .addHelpText(
       'after',
       examples(
@@ -242,9 +242,9 @@ function terminalCommands(program: Command): void {
     .requiredOption('--reach <reach>', '网关连接它的方式 how the gateway reaches it')
     .option('--users <n>', '用户数 users', whole, 24)
     .option('--records <n>', '历史打卡数 past punches', whole, 100)
-    .addOption(repeatable('--fault <name[=value]>', '故障,可重复 fault, repeatable'))
-    .addOption(repeatable('--set <key=value>', '模拟器选项,可重复 simulator option, repeatable'))
-    .option('--control <port>', '控制端口(本机) control port on loopback', whole)
+    .addOption(repeatable('--fault <name[=value]>', '故障，可重复 fault, repeatable'))
+    .addOption(repeatable('--set <key=value>', '模拟器选项，可重复 simulator option, repeatable'))
+    .option('--control <port>', '控制端口（本机） control port on loopback', whole)
     .option('--serial <serial>', '序列号 serial number', 'TEST0001')
     .option('--seed <n>', '随机种子 seed', whole, 1)
     .option('--zone <name>', '考勤机时区 time zone of the terminal', zoneName, 'Asia/Shanghai' as Zone)
@@ -275,7 +275,7 @@ function terminalCommands(program: Command): void {
 function recordCommands(program: Command): void {
   program
     .command('credit <file>')
-    .description('按规则计算用例文件,并与期望比较 cases to results; 0 only if all agree')
+    .description('按规则计算用例文件，并与期望比较 cases to results; 0 only if all agree')
     .option('--policy <file>', '政策文件 policy file')
     .option(...JSON_FLAG)
     .action(
@@ -294,7 +294,7 @@ function recordCommands(program: Command): void {
     .description('核验数据目录或批次文件 verify a data directory or a file of batches')
     .option(
       '--keys <file>',
-      '批次文件的公钥;数据目录则为平台公钥文件 public keys for a file of batches; for a data directory the file of platform keys',
+      '批次文件的公钥；数据目录则为平台公钥文件 public keys for a file of batches; for a data directory the file of platform keys',
     )
     .option(...JSON_FLAG)
     .action(
@@ -306,7 +306,7 @@ function recordCommands(program: Command): void {
   const imports = program.command('import').description('导入 import');
   imports
     .command('class <file>')
-    .description('导入班级文件(花名册、课程表、考勤机) import a class: roster, timetable, terminals')
+    .description('导入班级文件（花名册、课程表、考勤机） import a class: roster, timetable, terminals')
     .requiredOption('--config <file>', '设置文件 settings file')
     .option(...JSON_FLAG)
     .action(
@@ -318,9 +318,9 @@ function recordCommands(program: Command): void {
   program
     .command('demo')
     .description('模拟课堂的一天 a simulated classroom day')
-    .option('--once', '尽快播放一个教学日,打印考勤表后结束 play one class day as fast as possible, then end')
+    .option('--once', '尽快播放一个教学日，打印考勤表后结束 play one class day as fast as possible, then end')
     .option('--speed <x>', '时间加速倍数 how much faster than real time', positive, 120)
-    .option('--port <n>', '网页端口,缺省 8080 port of the page; 8080 when not given', whole)
+    .option('--port <n>', '网页端口，缺省 8080 port of the page; 8080 when not given', whole)
     .option('--broker <url>', '使用外部 MQTT 代理 an MQTT broker of your own, mqtt://host:port')
     .option('--seed <n>', '随机种子 seed', whole, 1)
     .action(
@@ -353,7 +353,7 @@ const program = new Command('rollcall')
   .configureOutput({
     outputError: (text, write) => write(wrongUsage(text)),
   })
-  .showHelpAfterError('(rollcall --help 查看帮助 for help)')
+  .showHelpAfterError('（rollcall --help 查看帮助 for help）')
   .exitOverride();
 daemonCommands(program);
 terminalCommands(program);

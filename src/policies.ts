@@ -70,6 +70,6 @@ export function loadPreset(
     dir,
     known: known.join(', ') || '-',
     nearest: nearest === null ? '' : ` (did you mean "${nearest}"?)`,
-    nearestZh: nearest === null ? '' : `(是否应为 “${nearest}”?)`,
+    nearestZh: nearest === null ? '' : `（是否应为 “${nearest}”?）`,
   });
 }

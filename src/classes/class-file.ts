@@ -165,7 +165,10 @@ function withoutPersons(fault: FileFault, root: Located): FileFault {
   if (fault.code === 'key-unknown') {
     // A key that is close to one of ours is a slip of the pen; anything else may be a name in the wrong place.
     if (nearest !== null && nodeAt(root, path.slice(0, -1)) !== undefined) return fault;
-    const reason = { reason: `a key that is not known here (known: ${known})`, reasonZh: `有未知的键(可用:${known})` };
+    const reason = {
+      reason: `a key that is not known here (known: ${known})`,
+      reasonZh: `有未知的键（可用：${known}）`,
+    };
     return fileFault('wrong-value', reason, place, shown);
   }
   const reason = { reason: `not one of the known words${guess}`, reasonZh: `不是可用的取值${guessZh}` };
@@ -207,7 +210,7 @@ function judge(content: ClassFileContent, context: ClassFileContext, book: Fault
   if ((content.approval === undefined) === (content.unapproved === undefined)) {
     book.add(content.approval === undefined ? ['approval'] : ['unapproved'], {
       en: 'give either the approval reference of the opening, or who activates the class without one (unapproved)',
-      zh: '请填写开班审批文号(approval),或无审批启用的责任人(unapproved),二者只能有其一',
+      zh: '请填写开班审批文号(approval)，或无审批启用的责任人(unapproved)，二者只能有其一',
     });
   }
   const policy = context.policy(content.policy ?? null, content.cityClassNo);
@@ -244,7 +247,7 @@ function checkHours(content: ClassFileContent, days: readonly ClassDay[], policy
     const difference = planned - wanted;
     book.note(['plannedHours'], {
       en: `the timetable adds up to ${planned} hours, ${Math.abs(difference)} ${difference < 0 ? 'fewer' : 'more'} than planned (${wanted})`,
-      zh: `课程表合计 ${planned} 课时,比计划的 ${wanted} 课时${difference < 0 ? '少' : '多'} ${Math.abs(difference)} 课时`,
+      zh: `课程表合计 ${planned} 课时，比计划的 ${wanted} 课时${difference < 0 ? '少' : '多'} ${Math.abs(difference)} 课时`,
     });
   }
   const online = onlineLessons(days);
@@ -252,7 +255,7 @@ function checkHours(content: ClassFileContent, days: readonly ClassDay[], policy
   if (online * 100 > wanted * cap) {
     book.note(['timetable'], {
       en: `${online} hours are planned online, more than ${cap} % of ${wanted}`,
-      zh: `计划线上 ${online} 课时,超过总课时 ${wanted} 的 ${cap}%`,
+      zh: `计划线上 ${online} 课时，超过总课时 ${wanted} 的 ${cap}%`,
     });
   }
 }

@@ -243,7 +243,7 @@ function notesOf(store: Store, index: ClassIndex, definition: ClassDefinition): 
           'REPEAT_OCCUPATION',
           other.classNo,
           'the same person in an earlier class of the same occupation',
-          '同一人曾参加同一职业(工种)的培训',
+          '同一人曾参加同一职业（工种）的培训',
         );
       }
       if (holder.name !== entry.name)

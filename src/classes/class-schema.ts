@@ -27,7 +27,7 @@ const words = (max: number): z.ZodType<string, string> =>
     .max(max)
     .regex(
       /^(?=.*\S)[^\u0000-\u001f\u007f]+$/,
-      bilingual('one line of text, not blank, without control characters', '单行文本,不能为空白,不含控制字符'),
+      bilingual('one line of text, not blank, without control characters', '单行文本，不能为空白，不含控制字符'),
     )
     .transform((text) => text.trim().normalize('NFC'));
 

@@ -52,7 +52,7 @@ const finding = (en: string, zh: string): { readonly ok: false; readonly finding
 
 const SPREADSHEET = finding(
   'the column was stored as a number; format it as text and enter the number again',
-  '该列曾按数字保存,末位已丢失;请把该列设为文本格式后重新输入',
+  '该列曾按数字保存，末位已丢失；请把该列设为文本格式后重新输入',
 );
 
 /** Half-width, upper case, without spaces and leading apostrophes: the form in which numbers are compared and kept. */
@@ -88,13 +88,13 @@ function checkCitizenNumber(type: DocumentType, value: string, today: LocalDate)
   if (/^\d{15}$/.test(value)) {
     return finding(
       'it is an old 15-digit number; enter the 18-character number of the present card',
-      '这是 15 位旧号码;请填写现行身份证上的 18 位号码',
+      '这是 15 位旧号码；请填写现行身份证上的 18 位号码',
     );
   }
   if (!/^\d{17}[\dX]$/.test(value)) {
     return finding(
       'it has not 18 characters (17 digits, then a digit or X)',
-      '不是 18 位(前 17 位为数字,末位为数字或 X)',
+      '不是 18 位（前 17 位为数字，末位为数字或 X）',
     );
   }
   const checkIsRight = checkCharacter(value) === value.charAt(17);
@@ -108,7 +108,7 @@ function checkCitizenNumber(type: DocumentType, value: string, today: LocalDate)
     return isPermit
       ? finding(
           'it is the number of a residence permit; write documentType: residencePermit',
-          '这是港澳台居民居住证号码;证件类型请写 residencePermit',
+          '这是港澳台居民居住证号码；证件类型请写 residencePermit',
         )
       : finding(
           'a residence permit begins with 810000, 820000 or 830000',
@@ -117,7 +117,7 @@ function checkCitizenNumber(type: DocumentType, value: string, today: LocalDate)
   }
   const note = PROVINCES.has(value.slice(0, 2))
     ? null
-    : { en: 'its area code is not known (information only)', zh: '地区码未知(仅供参考)' };
+    : { en: 'its area code is not known (information only)', zh: '地区码未知（仅供参考）' };
   return { ok: true, value, note };
 }
 
@@ -139,7 +139,7 @@ export function checkName(written: string): Checked<string> {
   if (!HAN_NAME.test(value) && !LATIN_NAME.test(value)) {
     return finding(
       'a name is Han characters with the middle dot ·, or Latin letters with spaces',
-      '姓名只能是汉字(可含间隔号 ·)或拉丁字母与空格',
+      '姓名只能是汉字（可含间隔号 ·）或拉丁字母与空格',
     );
   }
   if (PLACEHOLDER.test(value)) {

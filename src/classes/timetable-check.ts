@@ -103,7 +103,7 @@ function wholeSessions(
       add(
         [...path, index],
         `the policy has no session ${given.id}: give start, end and lessons`,
-        `策略中没有时段 ${given.id}:请写明 start、end 和 lessons`,
+        `策略中没有时段 ${given.id}：请写明 start、end 和 lessons`,
       );
       return [];
     }

@@ -65,7 +65,7 @@ export async function runCredit(file: string, options: CreditOptions): Promise<n
   const agreed = compared.filter(({ agrees }) => agrees === true).length;
   const failed = outcomes.filter(({ error }) => error !== null);
   options.err(
-    `共 ${outcomes.length} 例:相符 ${agreed},不符 ${compared.length - agreed},未计算 ${failed.length}。 ` +
+    `共 ${outcomes.length} 例：相符 ${agreed}，不符 ${compared.length - agreed}，未计算 ${failed.length}。 ` +
       `${outcomes.length} cases: ${agreed} agree, ${compared.length - agreed} differ, ${failed.length} not computed.`,
   );
   if (failed.some(({ error }) => error?.code !== 'policy-unsupported')) return EXIT.usage;
@@ -267,7 +267,7 @@ function page(outcome: CaseOutcome, explain: boolean): string {
   const flags = outcome.result?.flags;
   if (Array.isArray(flags) && flags.length > 0) lines.push(`  标记 flags: ${flags.join(' ')}`);
   for (const { path, expected, actual } of outcome.differences) {
-    lines.push(`  ${path}: 应为 expected ${JSON.stringify(expected)},实为 got ${JSON.stringify(actual)}`);
+    lines.push(`  ${path}: 应为 expected ${JSON.stringify(expected)}，实为 got ${JSON.stringify(actual)}`);
   }
   return `${lines.join('\n')}\n`;
 }

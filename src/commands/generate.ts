@@ -156,14 +156,14 @@ function unitWords(key: string): string {
 }
 
 const KIND_WORDS: Readonly<Record<ErrorKind, readonly [string, string]>> = {
-  retry: ['外部暂时不可用:自动退避重试', 'the world is down: the gateway backs off and tries again by itself'],
+  retry: ['外部暂时不可用：自动退避重试', 'the world is down: the gateway backs off and tries again by itself'],
   peer: [
-    '对方的应答不可接受:丢弃、留存字节、计数',
+    '对方的应答不可接受：丢弃、留存字节、计数',
     'the other side answered what cannot be accepted: dropped, bytes kept, counted',
   ],
-  settings: ['需要人处理:相应单元停用,页面提示', 'a person must change something: the unit is parked and says what'],
-  storage: ['磁盘已满或损坏:停止向考勤机确认', 'the disk is full or sick: nothing is confirmed to terminals any more'],
-  bug: ['程序缺陷:请把日志发给维护人员', 'a fault of the program: send the log to the maintainers'],
+  settings: ['需要人处理：相应单元停用，页面提示', 'a person must change something: the unit is parked and says what'],
+  storage: ['磁盘已满或损坏：停止向考勤机确认', 'the disk is full or sick: nothing is confirmed to terminals any more'],
+  bug: ['程序缺陷：请把日志发给维护人员', 'a fault of the program: send the log to the maintainers'],
 };
 
 function errorDocument(): string {
@@ -177,7 +177,7 @@ function errorDocument(): string {
   return [
     '# 错误代码 Error codes',
     '',
-    '由程序生成(`npm run generate`),请勿手改。花括号内为运行时填入的内容。',
+    '由程序生成(`npm run generate`)，请勿手改。花括号内为运行时填入的内容。',
     '',
     'Generated from the program (`npm run generate`); do not edit. Words in braces are filled in at run time.',
     '',

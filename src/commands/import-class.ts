@@ -98,7 +98,7 @@ function refuse(file: string, faults: readonly FileFault[], io: Console): number
   }
   const errors = faults.filter((fault) => fault.severity === 'error').length;
   if (io.json) io.out(JSON.stringify({ ok: false, file, errors }));
-  io.err(`${file}: 未导入,错误 ${errors} 处 / nothing imported, errors: ${errors}`);
+  io.err(`${file}: 未导入，错误 ${errors} 处 / nothing imported, errors: ${errors}`);
   return EXIT.usage;
 }
 

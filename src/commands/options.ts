@@ -75,8 +75,8 @@ export function checkFault(driver: Driver, name: string): void {
 function guess(word: string, known: readonly string[]): { readonly reason: string; readonly reasonZh: string } {
   const near = nearestWord(word, known);
   return near === null
-    ? { reason: `known are ${known.join(', ')}`, reasonZh: `可用的有:${known.join('、')}` }
-    : { reason: `it is not known; did you mean "${near}"`, reasonZh: `没有这个名称,是否应为 “${near}”` };
+    ? { reason: `known are ${known.join(', ')}`, reasonZh: `可用的有：${known.join('、')}` }
+    : { reason: `it is not known; did you mean "${near}"`, reasonZh: `没有这个名称，是否应为 “${near}”` };
 }
 
 export function parseFaults(driver: Driver, faults: readonly string[]): Map<string, string> {

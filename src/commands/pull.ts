@@ -88,7 +88,7 @@ export async function runPull(
   const since = args.since === undefined ? null : parseSince(args.since);
   for (const name of secretsInArguments(args.set))
     io.err(
-      `! ${name}:命令行参数会被本机其他用户看到,请改用 --set ${name}File=文件。 Other users of this machine can read arguments; use --set ${name}File=FILE.`,
+      `! ${name}：命令行参数会被本机其他用户看到，请改用 --set ${name}File=文件。 Other users of this machine can read arguments; use --set ${name}File=FILE.`,
     );
   const clock = systemClock();
   const tally: Tally = { announced: null, decoded: 0, printed: 0, noise: 0, drained: false, live: 0 };
@@ -137,7 +137,7 @@ export async function runPull(
     const where = formatReach(reach);
     await writeCapture(args.captureFile, tap.snapshot(where, { driver: driver.name, reach: where }));
     io.err(
-      `线路数据已写入 ${args.captureFile}(含人员编号,请妥善保管)。 Wire data written; it contains user ids, keep it safe.`,
+      `线路数据已写入 ${args.captureFile}（含人员编号，请妥善保管）。 Wire data written; it contains user ids, keep it safe.`,
     );
   }
   const complete = tally.drained && (tally.announced === null || tally.decoded >= tally.announced);
@@ -146,7 +146,9 @@ export async function runPull(
     io.out(JSON.stringify({ kind: 'summary', ...summary, printed: tally.printed, live: tally.live, complete }));
   else io.out(JSON.stringify(summary));
   if (exit === EXIT.good && !complete) {
-    io.err('读取不完整,请再试一次;切勿清空考勤机。 The read is not complete; try again, and never clear the terminal.');
+    io.err(
+      '读取不完整，请再试一次；切勿清空考勤机。 The read is not complete; try again, and never clear the terminal.',
+    );
     return EXIT.no;
   }
   return exit;

@@ -34,7 +34,7 @@ export async function runDaemon(args: RunArguments, io: Console, signal: AbortSi
   for (const fault of faults) for (const line of faultLines(fault, fault.unit)) io.err(line);
   if (settings === null) {
     io.err(
-      '设置有误,未启动。请按上面的提示修改后重试。 Not started: the settings have faults; mend them as told above.',
+      '设置有误，未启动。请按上面的提示修改后重试。 Not started: the settings have faults; mend them as told above.',
     );
     return EXIT.usage;
   }
@@ -60,7 +60,7 @@ export async function runDaemon(args: RunArguments, io: Console, signal: AbortSi
   });
   trust.known = () => gateway.status().clock.state === 'ok';
   await gateway.start();
-  io.err(`考勤网关已启动,状态页 ${gateway.url()} 。Rollcall is running; status page at ${gateway.url()}`);
+  io.err(`考勤网关已启动，状态页 ${gateway.url()} 。Rollcall is running; status page at ${gateway.url()}`);
   await untilAborted(AbortSignal.any([signal, fatal.signal]));
   service.notify('STOPPING=1');
   await gateway.stop();

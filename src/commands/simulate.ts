@@ -174,7 +174,7 @@ export async function runSimulateTerminal(
         control: args.control ?? null,
       }),
     );
-    io.err(`模拟考勤机已就绪:${formatReach(reach)}(Ctrl+C 结束)。 Simulated terminal ready; Ctrl+C ends it.`);
+    io.err(`模拟考勤机已就绪：${formatReach(reach)}（Ctrl+C 结束）。 Simulated terminal ready; Ctrl+C ends it.`);
   };
   try {
     if (reach.kind === 'serial') {

@@ -27,7 +27,7 @@ export function wrongUsage(text: string): string {
   for (const [pattern, zh] of WRONG) {
     const match = pattern.exec(english);
     if (match)
-      return `用法有误:${zh.replace(/\$(\d)/g, (_, at: string) => match[Number(at)] ?? '')}。\nWrong usage: ${english}`;
+      return `用法有误：${zh.replace(/\$(\d)/g, (_, at: string) => match[Number(at)] ?? '')}。\nWrong usage: ${english}`;
   }
   return `用法有误 wrong usage: ${english}`;
 }

@@ -106,7 +106,7 @@ function verifyOne(
 /** That a copy verifies without the platform's keys must not be taken for more than it is. */
 function receiptsUnchecked(path: string, keysFile: string | undefined): string {
   if (keysFile !== undefined || !statSync(path).isDirectory()) return '';
-  return ' 回执签名未核对,可加 --keys 平台公钥文件。 Signatures of receipts were not checked; give --keys with the file of platform keys.';
+  return ' 回执签名未核对，可加 --keys 平台公钥文件。 Signatures of receipts were not checked; give --keys with the file of platform keys.';
 }
 
 export function runVerify(args: VerifyArguments, io: Console): number {
@@ -117,8 +117,8 @@ export function runVerify(args: VerifyArguments, io: Console): number {
     io.out(JSON.stringify(args.paths.length > 1 ? { path, ...found } : found));
     io.err(
       found.ok
-        ? `${path}:核验通过。 Verified.${receiptsUnchecked(path, args.keysFile)}`
-        : `${path}:核验未通过,首个问题见 firstFault。请保留原文件。 Not verified; see firstFault and keep the files as they are.`,
+        ? `${path}：核验通过。 Verified.${receiptsUnchecked(path, args.keysFile)}`
+        : `${path}：核验未通过，首个问题见 firstFault。请保留原文件。 Not verified; see firstFault and keep the files as they are.`,
     );
   }
   return good ? EXIT.good : EXIT.no;

@@ -200,7 +200,7 @@ function suggestion(nearest: string | null, known: readonly string[]): ErrorCont
   const list = known.slice(0, 40).join(', ') || '-';
   return {
     suggestion: nearest === null ? `Known here: ${list}.` : `Did you mean "${nearest}"?`,
-    suggestionZh: nearest === null ? `此处可用:${list}。` : `是否应为 “${nearest}”?`,
+    suggestionZh: nearest === null ? `此处可用：${list}。` : `是否应为 “${nearest}”?`,
   };
 }
 

@@ -39,11 +39,11 @@ const TEXT_SIZE_BYTES_MAX = 1024 * 1024;
 const DEPTH_MAX = 32;
 
 const SYNTAX_ZH: Readonly<Record<string, string>> = {
-  TAB_AS_INDENT: '缩进只能用空格,不能用制表符',
+  TAB_AS_INDENT: '缩进只能用空格，不能用制表符',
   BAD_INDENT: '缩进不一致',
-  MISSING_CHAR: '缺少字符(引号、冒号或括号未成对)',
-  BLOCK_AS_IMPLICIT_KEY: '冒号后缺少换行,或一行中有两个冒号',
-  MULTILINE_IMPLICIT_KEY: '键不能跨行,可能漏写冒号',
+  MISSING_CHAR: '缺少字符（引号、冒号或括号未成对）',
+  BLOCK_AS_IMPLICIT_KEY: '冒号后缺少换行，或一行中有两个冒号',
+  MULTILINE_IMPLICIT_KEY: '键不能跨行，可能漏写冒号',
   MULTIPLE_DOCS: '一个文件只能有一份文档',
   UNEXPECTED_TOKEN: '出现了意外的字符',
   BAD_ALIAS: '不支持锚点和别名',
@@ -105,7 +105,8 @@ export function parseLocated(
 
   const root = build(document.contents, []);
   if (root !== null && root.kind !== 'map') {
-    if (problems.length === 0) problems.push(syntax(root.at, 'not a list of "key: value"', '内容不是 “键: 值” 的形式'));
+    if (problems.length === 0)
+      problems.push(syntax(root.at, 'not a list of "key: value"', '内容不是 “键： 值” 的形式'));
     return { root: null, problems };
   }
   return { root, problems };

@@ -59,7 +59,7 @@ export function parseReach(text: string, defaultPort?: number): Reach {
     for (const key of params.keys())
       if (!SERIAL_KEYS.includes(key)) {
         const known = SERIAL_KEYS.join(', ');
-        bad(`unknown key "${key}"; known are ${known}`, `没有参数 “${key}”,可用的有 ${known}`);
+        bad(`unknown key "${key}"; known are ${known}`, `没有参数 “${key}”，可用的有 ${known}`);
       }
     const baud = Number(params.get('baud') ?? '9600');
     if (!Number.isInteger(baud) || baud < 300 || baud > 4_000_000)

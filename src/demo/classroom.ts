@@ -246,7 +246,7 @@ function settingsYaml(options: ClassroomOptions, dir: string, wires: Wires, brok
 export function classYaml(date: LocalDate): string {
   return stringify({
     cityClassNo: DEMO_CLASS,
-    name: '电工(四级)示范班',
+    name: '电工（四级）示范班',
     institution: '包头市示例职业培训学校',
     occupation: { code: '6-31-01-03', name: '电工', level: '四级' },
     period: { from: date, to: date },
@@ -336,11 +336,11 @@ export async function openClassroom(options: ClassroomOptions): Promise<Classroo
       cable,
       restartTheory: () => wires.restart(),
       story: [
-        `考勤机 theory:中控协议,TCP 127.0.0.1:${wires.theoryPort} · ZK terminal over TCP`,
+        `考勤机 theory：中控协议，TCP 127.0.0.1:${wires.theoryPort} · ZK terminal over TCP`,
         wires.serial
-          ? '考勤机 workshop:安威士协议,串口(socat 虚拟串口) · Anviz terminal on a serial pty (socat)'
-          : '考勤机 workshop:安威士协议,TCP(未安装 socat,故不用串口) · Anviz terminal over TCP, because socat is not installed',
-        options.broker === null ? 'MQTT:内置代理 · embedded broker' : `MQTT:${options.broker}`,
+          ? '考勤机 workshop：安威士协议，串口（socat 虚拟串口） · Anviz terminal on a serial pty (socat)'
+          : '考勤机 workshop：安威士协议，TCP(未安装 socat，故不用串口) · Anviz terminal over TCP, because socat is not installed',
+        options.broker === null ? 'MQTT：内置代理 · embedded broker' : `MQTT:${options.broker}`,
       ],
       [Symbol.asyncDispose]: () => cleanup.unwind(),
     };

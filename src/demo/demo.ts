@@ -252,14 +252,14 @@ export async function runDemo(args: DemoArguments, io: DemoOutput, signal: Abort
   const verdict = compare(room);
   if (verdict.fault !== null) {
     io.err(
-      `平台数据与考勤机不一致:${verdict.fault}。 The platform's store differs from the terminals: ${verdict.fault}.`,
+      `平台数据与考勤机不一致：${verdict.fault}。 The platform's store differs from the terminals: ${verdict.fault}.`,
     );
     return 1;
   }
   io.out(`verified: ${verdict.punches} punches, ${verdict.batches} batches`);
   if (!args.once && io.tty) {
     io.err(
-      `一天结束。状态页仍可查看:${room.gateway.url()}(Ctrl+C 结束)。 The day is over; the page stays open until Ctrl+C.`,
+      `一天结束。状态页仍可查看：${room.gateway.url()}（Ctrl+C 结束）。 The day is over; the page stays open until Ctrl+C.`,
     );
     await new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
   }

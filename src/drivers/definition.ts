@@ -33,17 +33,17 @@ export const definitionSchema = z.strictObject({
     .string()
     .regex(
       /^[a-z0-9]+(?:-[a-z0-9]+)*$/,
-      bilingual('use a-z, 0-9 and single hyphens, such as acme-f100', '只能用小写字母、数字和单个连字符,如 acme-f100'),
+      bilingual('use a-z, 0-9 and single hyphens, such as acme-f100', '只能用小写字母、数字和单个连字符，如 acme-f100'),
     )
     .meta(
       words(
-        '型号代号,配置文件用它指定型号;与文件名相同',
+        '型号代号，配置文件用它指定型号；与文件名相同',
         'Id of the model, named by the settings; equal to the file name',
       ),
     ),
   vendor: text.meta(words('厂商', 'Maker')),
   model: text.meta(
-    words('型号,与铭牌一致;像数字的要加引号', 'Model as on the plate; in quotes when it looks like a number'),
+    words('型号，与铭牌一致；像数字的要加引号', 'Model as on the plate; in quotes when it looks like a number'),
   ),
   driver: text.meta(words('协议驱动', 'Driver of the protocol')),
   reach: z
@@ -57,13 +57,13 @@ export const definitionSchema = z.strictObject({
   capabilities: z
     .array(z.enum(CAPABILITIES))
     .min(1)
-    .meta(words('能力;只能是驱动所具备的', 'What it can do; only what its driver can')),
+    .meta(words('能力；只能是驱动所具备的', 'What it can do; only what its driver can')),
   quirks: z
     .array(
       z.strictObject({
         option: text.meta(words('驱动的选项名', 'An option that the driver declares')),
         value: z.union([z.string(), z.number(), z.boolean()]).meta(words('取值', 'Its value')),
-        why: z.string().min(10).max(500).meta(words('原因,界面上会显示', 'The reason, shown on the page')),
+        why: z.string().min(10).max(500).meta(words('原因，界面上会显示', 'The reason, shown on the page')),
       }),
     )
     .default([])
@@ -71,7 +71,7 @@ export const definitionSchema = z.strictObject({
   verified: z
     .array(
       z.strictObject({
-        firmware: text.meta(words('固件版本,加引号', 'Firmware version, in quotes')),
+        firmware: text.meta(words('固件版本，加引号', 'Firmware version, in quotes')),
         capture: text.optional().meta(words('线路记录文件', 'Capture file')),
         by: text.meta(words('验证人或单位', 'Who verified it')),
         on: date.meta(words('日期', 'Date')),
@@ -79,7 +79,7 @@ export const definitionSchema = z.strictObject({
     )
     .default([])
     .meta(
-      words('在真机上验证的记录;空表示尚未验证', 'Proof on a real terminal; empty means nobody has verified it yet'),
+      words('在真机上验证的记录；空表示尚未验证', 'Proof on a real terminal; empty means nobody has verified it yet'),
     ),
   note: z.string().max(500).optional().meta(words('说明', 'Remark for people')),
 });

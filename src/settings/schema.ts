@@ -24,13 +24,13 @@ const slug = z
   .max(64)
   .regex(
     /^[a-z0-9]+(?:-[a-z0-9]+)*$/,
-    bilingual('use a-z, 0-9 and single hyphens, such as front-door', '只能用小写字母、数字和单个连字符,如 front-door'),
+    bilingual('use a-z, 0-9 and single hyphens, such as front-door', '只能用小写字母、数字和单个连字符，如 front-door'),
   );
 
 const timeZone = z.string().refine((name) => zone(name) !== null, {
   error: bilingual(
     'write an IANA zone name such as Asia/Shanghai, not an offset',
-    '请填写 IANA 时区名,如 Asia/Shanghai,不要写偏移量',
+    '请填写 IANA 时区名，如 Asia/Shanghai，不要写偏移量',
   ),
 });
 
@@ -38,7 +38,7 @@ const listen = z
   .string()
   .regex(
     /^(?:\[[0-9a-fA-F:.]+\]|[^:\s/]+):\d{1,5}$/,
-    bilingual('write address:port such as 127.0.0.1:8080', '请写作 地址:端口,如 127.0.0.1:8080'),
+    bilingual('write address:port such as 127.0.0.1:8080', '请写作 地址：端口，如 127.0.0.1:8080'),
   )
   .refine((value) => Number(value.slice(value.lastIndexOf(':') + 1)) <= 65535, {
     error: bilingual('the port must be from 0 to 65535', '端口须在 0 到 65535 之间'),
@@ -48,16 +48,16 @@ const brokerUrl = z
   .string()
   .regex(
     /^mqtts?:\/\/(?:\[[0-9a-fA-F:.]+\]|[^:/\s@?#]+):\d{1,5}$/,
-    bilingual('write mqtts://host:port, without user or password', '请写作 mqtts://主机:端口,不含用户名和密码'),
+    bilingual('write mqtts://host:port, without user or password', '请写作 mqtts://主机:端口，不含用户名和密码'),
   );
 
 const site = z.strictObject({
   institution: text.optional().meta(words('培训机构', '培训机构名称', 'Name of the training institution')),
-  name: text.meta(words('培训点', '培训点(校区)名称', 'Name of the training site')),
+  name: text.meta(words('培训点', '培训点（校区）名称', 'Name of the training site')),
   room: text.meta(words('教室', '教室名称或编号', 'Name or number of the classroom')),
   timeZone: timeZone
     .default('Asia/Shanghai')
-    .meta(words('时区', '培训点所在时区(IANA 名称)', 'Time zone of the site, an IANA name')),
+    .meta(words('时区', '培训点所在时区（IANA 名称）', 'Time zone of the site, an IANA name')),
 });
 
 const web = z.strictObject({
@@ -73,7 +73,7 @@ const clockRule = z.strictObject({
     .meta(
       words(
         '校时',
-        'never 不校时;auto 读完打卡后自动校时',
+        'never 不校时；auto 读完打卡后自动校时',
         'never: leave it alone; auto: set it after its punches are read',
       ),
     ),
@@ -85,48 +85,54 @@ const clockRule = z.strictObject({
     .meta(
       words(
         '最大校时幅度',
-        '超过此差值不自动校时,只报警(秒)',
+        '超过此差值不自动校时，只报警（秒）',
         'Beyond this difference it is only reported, never set (seconds)',
       ),
     ),
 });
 
 export const terminalSchema = z.strictObject({
-  id: slug.meta(words('编号', '考勤机编号,本文件内唯一', 'Id of the terminal, unique in this file')),
+  id: slug.meta(words('编号', '考勤机编号，本文件内唯一', 'Id of the terminal, unique in this file')),
   model: slug
     .optional()
-    .meta(words('型号', '型号代号,见 devices/;与 driver 二选一', 'Id of the model in devices/; either this or driver')),
+    .meta(
+      words('型号', '型号代号，见 devices/;与 driver 二选一', 'Id of the model in devices/; either this or driver'),
+    ),
   driver: slug
     .optional()
-    .meta(words('驱动', '协议驱动;没有合适的型号时使用', 'Driver of the protocol, when no model fits')),
+    .meta(words('驱动', '协议驱动；没有合适的型号时使用', 'Driver of the protocol, when no model fits')),
   reach: z
     .string()
     .min(1)
     .meta(
       words(
         '连接方式',
-        'tcp://主机:端口、tcp-listen://[地址]:端口、udp://主机:端口、serial:///dev/ttyUSB0?baud=115200',
+        'tcp://主机:端口、tcp-listen://[地址]：端口、udp://主机:端口、serial:///dev/ttyUSB0?baud=115200',
         'tcp://host:port, tcp-listen://[host]:port, udp://host:port or serial:///dev/ttyUSB0?baud=115200',
       ),
     ),
   timeZone: timeZone
     .optional()
     .meta(
-      words('时区', '考勤机时钟所用时区;缺省为 site.timeZone', 'Zone of the clock of the terminal; else site.timeZone'),
+      words(
+        '时区',
+        '考勤机时钟所用时区；缺省为 site.timeZone',
+        'Zone of the clock of the terminal; else site.timeZone',
+      ),
     ),
   pollSeconds: z
     .int()
     .min(5)
     .max(86_400)
     .default(60)
-    .meta(words('轮询间隔', '两次读取之间的间隔(秒)', 'Time between two reads (seconds)')),
+    .meta(words('轮询间隔', '两次读取之间的间隔（秒）', 'Time between two reads (seconds)')),
   options: z
     .record(z.string(), z.unknown())
     .default({})
     .meta(
       words(
         '驱动选项',
-        '驱动的选项;密码写入文件并以 …File 指定,如 commKeyFile',
+        '驱动的选项；密码写入文件并以 …File 指定，如 commKeyFile',
         'Options of the driver; secrets stand in files named by …File, such as commKeyFile',
       ),
     ),
@@ -141,7 +147,7 @@ export const terminalSchema = z.strictObject({
     .meta(
       words(
         '序列号',
-        '预期的序列号;不符时停用并报警(加引号)',
+        '预期的序列号；不符时停用并报警（加引号）',
         'Expected serial number; another one parks the terminal (in quotes)',
       ),
     ),
@@ -151,7 +157,7 @@ const mqtt = z.strictObject({
   version: z
     .enum(['5', 'auto'])
     .default('5')
-    .meta(words('MQTT 版本', '"5" 或 auto(允许退回 3.1.1),加引号', '"5", or auto to allow falling back to 3.1.1')),
+    .meta(words('MQTT 版本', '"5" 或 auto(允许退回 3.1.1)，加引号', '"5", or auto to allow falling back to 3.1.1')),
   username: text.optional().meta(words('用户名', '缺省为 gw', 'User name; else gw')),
   passwordFile: file.optional().meta(words('密码文件', '存放密码的文件', 'File with the password')),
   caFile: file.optional().meta(words('CA 证书', '校验服务器的 CA 证书(PEM)', 'CA certificate for the server (PEM)')),
@@ -166,7 +172,7 @@ const mqtt = z.strictObject({
     .min(10)
     .max(3600)
     .default(60)
-    .meta(words('心跳', 'MQTT 心跳间隔(秒)', 'MQTT keep-alive (seconds)')),
+    .meta(words('心跳', 'MQTT 心跳间隔（秒）', 'MQTT keep-alive (seconds)')),
 });
 
 const fieldSet = z.strictObject({
@@ -177,7 +183,7 @@ const fieldSet = z.strictObject({
   documentNumber: z
     .enum(['none', 'digest'])
     .default('none')
-    .meta(words('证件号', 'none 不上报;digest 上报带密钥的摘要', 'none, or a keyed digest')),
+    .meta(words('证件号', 'none 不上报；digest 上报带密钥的摘要', 'none, or a keyed digest')),
   photo: z
     .enum(['none'])
     .default('none')
@@ -185,14 +191,14 @@ const fieldSet = z.strictObject({
 });
 
 export const upstreamSchema = z.strictObject({
-  id: slug.meta(words('编号', '上级平台编号,本文件内唯一', 'Id of the upstream, unique in this file')),
+  id: slug.meta(words('编号', '上级平台编号，本文件内唯一', 'Id of the upstream, unique in this file')),
   gw: z
     .string()
     .regex(
       GATEWAY_ID,
       bilingual(
         'gw and 8 to 20 of 0-9 a-h j k m n p-t v-z, as given at enrolment',
-        'gw 加 8 至 20 位字符(0-9 a-h j k m n p-t v-z),由平台在注册时分配',
+        'gw 加 8 至 20 位字符(0-9 a-h j k m n p-t v-z)，由平台在注册时分配',
       ),
     )
     .meta(words('网关编号', '平台在注册时分配的网关编号', 'Gateway id given at enrolment')),
@@ -202,17 +208,17 @@ export const upstreamSchema = z.strictObject({
       ZONE_WORD,
       bilingual(
         '1 to 32 of a-z, 0-9 and hyphen; digits alone need quotes',
-        '1 至 32 位小写字母、数字或连字符;纯数字须加引号',
+        '1 至 32 位小写字母、数字或连字符；纯数字须加引号',
       ),
     )
-    .meta(words('区划', '平台分配的区划代码(加引号)', 'Routing word of the zone given at enrolment (in quotes)')),
+    .meta(words('区划', '平台分配的区划代码（加引号）', 'Routing word of the zone given at enrolment (in quotes)')),
   aud: text.meta(words('平台编号', '平台编号', 'Id of the platform')),
-  url: brokerUrl.meta(words('地址', 'MQTT 服务器,mqtts://主机:端口', 'MQTT broker, mqtts://host:port')),
+  url: brokerUrl.meta(words('地址', 'MQTT 服务器，mqtts://主机:端口', 'MQTT broker, mqtts://host:port')),
   prefix: z
     .string()
     .regex(
       /^[^+#\s/]+(?:\/[^+#\s/]+)*$/,
-      bilingual('a topic prefix without slash at its ends, + or #', '主题前缀,首尾不带斜杠,不含 + 和 #'),
+      bilingual('a topic prefix without slash at its ends, + or #', '主题前缀，首尾不带斜杠，不含 + 和 #'),
     )
     .optional()
     .meta(words('主题前缀', '加在 att/v1 之前的主题前缀', 'Topic prefix in front of att/v1')),
@@ -220,7 +226,7 @@ export const upstreamSchema = z.strictObject({
   platformKeysFile: file.meta(words('平台公钥', '平台签名公钥集文件', 'File with the signing keys of the platform')),
   platformRootKeyFile: file
     .optional()
-    .meta(words('平台根公钥', '平台根公钥文件,用于校验公钥集', 'File with the root key that signs the key set')),
+    .meta(words('平台根公钥', '平台根公钥文件，用于校验公钥集', 'File with the root key that signs the key set')),
   fieldSet: fieldSet
     .default(fieldSet.parse({}))
     .meta(words('上报字段', '允许离开本单位的字段', 'What may leave the house')),
@@ -229,13 +235,13 @@ export const upstreamSchema = z.strictObject({
     .min(0)
     .max(3600)
     .default(30)
-    .meta(words('错峰', '断线重连的随机等待上限(秒)', 'Greatest random wait before reconnecting (seconds)')),
+    .meta(words('错峰', '断线重连的随机等待上限（秒）', 'Greatest random wait before reconnecting (seconds)')),
   lingerSeconds: z
     .number()
     .min(0)
     .max(60)
     .default(2)
-    .meta(words('凑批', '封批前等待更多记录的时间(秒)', 'How long a batch waits for more records (seconds)')),
+    .meta(words('凑批', '封批前等待更多记录的时间（秒）', 'How long a batch waits for more records (seconds)')),
 });
 
 const retention = z.strictObject({
@@ -244,13 +250,13 @@ const retention = z.strictObject({
     .min(5)
     .max(100)
     .default(5)
-    .meta(words('记录', '打卡与课时记录保存年限,至少 5 年', 'Years to keep punches and results, at least 5')),
+    .meta(words('记录', '打卡与课时记录保存年限，至少 5 年', 'Years to keep punches and results, at least 5')),
   framesYears: z
     .int()
     .min(5)
     .max(100)
     .default(5)
-    .meta(words('画面', '课堂画面保存年限,至少 5 年', 'Years to keep frames of the room, at least 5')),
+    .meta(words('画面', '课堂画面保存年限，至少 5 年', 'Years to keep frames of the room, at least 5')),
   punchPhotoDaysAfterSeal: z
     .int()
     .min(1)
@@ -266,7 +272,7 @@ export const settingsSchema = z.strictObject({
     .meta(
       words(
         '数据目录',
-        '数据库与密钥目录;相对路径以本文件所在目录为准',
+        '数据库与密钥目录；相对路径以本文件所在目录为准',
         'Database and keys; a relative path begins at this file',
       ),
     ),
@@ -282,12 +288,12 @@ export const settingsSchema = z.strictObject({
   cameras: z
     .array(z.unknown())
     .default([])
-    .meta(words('摄像机', '此版本尚不支持,须为空', 'Not supported by this version; must be empty')),
+    .meta(words('摄像机', '此版本尚不支持，须为空', 'Not supported by this version; must be empty')),
   policy: z
     .strictObject({
       preset: slug
         .default('baotou-2023')
-        .meta(words('预设', '课时认定办法,见 config/policies/', 'Credit rules, see config/policies/')),
+        .meta(words('预设', '课时认定办法，见 config/policies/', 'Credit rules, see config/policies/')),
     })
     .default({ preset: 'baotou-2023' })
     .meta(words('课时认定', '课时认定办法', 'How hours are credited')),

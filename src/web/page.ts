@@ -40,9 +40,9 @@ dl{display:grid;grid-template-columns:max-content 1fr;gap:.3rem 1rem;margin:0}dd
 
 export const PAGE_JS = `'use strict';
 const words = {
-  connecting: '正在连接 connecting', reading: '正在读取 reading', live: '在线 live', waiting: '正常,等待下次读取 idle', unreachable: '连接不上 unreachable',
-  parked: '已停用,需处理 parked', connected: '已连接 connected', stopped: '已停止 stopped', ok: '正常 ok', low: '空间不足 low', critical: '空间告急 critical',
-  unknown: '未知 unknown', untrusted: '未同步 not synchronised', offline: '离线 offline', greeting: '已连接,等待平台应答 waiting for the platform',
+  connecting: '正在连接 connecting', reading: '正在读取 reading', live: '在线 live', waiting: '正常，等待下次读取 idle', unreachable: '连接不上 unreachable',
+  parked: '已停用，需处理 parked', connected: '已连接 connected', stopped: '已停止 stopped', ok: '正常 ok', low: '空间不足 low', critical: '空间告急 critical',
+  unknown: '未知 unknown', untrusted: '未同步 not synchronised', offline: '离线 offline', greeting: '已连接，等待平台应答 waiting for the platform',
 };
 const good = new Set(['live', 'waiting', 'reading', 'connected', 'ok']);
 const wait = new Set(['connecting', 'greeting', 'unknown']);
@@ -53,7 +53,7 @@ const stateCell = (part) => { const td = el('td', words[part.state] || part.stat
 const rows = (id, parts, cells) => {
   const body = document.getElementById(id);
   body.replaceChildren(...parts.map((part) => { const tr = el('tr'); tr.append(...cells(part)); return tr; }));
-  if (parts.length === 0) { const tr = el('tr'); const td = el('td', '尚未配置,请在设置文件中添加。 None configured yet; add one in the settings file.'); td.colSpan = 6; tr.append(td); body.append(tr); }
+  if (parts.length === 0) { const tr = el('tr'); const td = el('td', '尚未配置，请在设置文件中添加。 None configured yet; add one in the settings file.'); td.colSpan = 6; tr.append(td); body.append(tr); }
 };
 async function refresh() {
   const state = document.getElementById('state');
@@ -68,10 +68,10 @@ async function refresh() {
     document.getElementById('reasons').replaceChildren(...s.reasons.map((r) => { const li = el('li'); li.append(el('div', r.zh + ' ' + r.remedyZh), el('small', r.en + ' ' + r.remedyEn)); return li; }));
     rows('terminals', s.terminals, (t) => [el('td', t.id), stateCell(t), el('td', when(t.since)), el('td', t.details.serial || '—'), el('td', t.details.offsetMs === null || t.details.offsetMs === undefined ? '—' : (t.details.offsetMs / 1000).toFixed(0)), el('td', String(t.details.stored ?? 0))]);
     rows('upstreams', s.upstreams, (u) => [el('td', u.id), stateCell(u), el('td', when(u.since)), el('td', String(u.details.pendingRecords ?? 0)), el('td', String(u.details.pendingBatches ?? 0))]);
-    const facts = [['打卡总数 Punches', s.punches], ['日志记录 Journal records', s.journal.n], ['最近一次平台确认 Last acknowledgement', when(s.lastAckAt)], ['磁盘剩余 Disk free', (s.disk.details.freeMb ?? '—') + ' MB'], ['系统时钟 System clock', words[s.clock.state] || s.clock.state], ['密钥 Keys', s.keysSealed ? '已由硬件或系统凭据保护 sealed' : '未封存,仅由文件权限保护 keys are not sealed']];
+    const facts = [['打卡总数 Punches', s.punches], ['日志记录 Journal records', s.journal.n], ['最近一次平台确认 Last acknowledgement', when(s.lastAckAt)], ['磁盘剩余 Disk free', (s.disk.details.freeMb ?? '—') + ' MB'], ['系统时钟 System clock', words[s.clock.state] || s.clock.state], ['密钥 Keys', s.keysSealed ? '已由硬件或系统凭据保护 sealed' : '未封存，仅由文件权限保护 keys are not sealed']];
     document.getElementById('machine').replaceChildren(...facts.flatMap(([k, v]) => [el('dt', k), el('dd', String(v))]));
   } catch {
-    state.textContent = '网关没有应答,正在重试…… The gateway does not answer, trying again…';
+    state.textContent = '网关没有应答，正在重试…… The gateway does not answer, trying again…';
     state.className = 'bad';
   }
   setTimeout(refresh, 2000);

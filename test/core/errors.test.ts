@@ -10,7 +10,7 @@ test('an error says what happened and what to do, in both languages', () => {
   );
   expect(error.explain('zh')).toEqual({
     what: '127.0.0.1 的端口 8080 已被其他程序占用。',
-    remedy: '请停止该程序,或在 web.listen 中更换端口。',
+    remedy: '请停止该程序，或在 web.listen 中更换端口。',
   });
 });
 
@@ -28,7 +28,7 @@ test('every code has four texts, and both languages use the same words of the co
 
 test('the Chinese sentence takes the Chinese word, and the English one where there is no other', () => {
   const refused = fail('link-refused', { reach: 'tcp://a:1', reason: 'no answer', reasonZh: '没有应答' });
-  expect(refused.explain('zh').what).toBe('无法打开 tcp://a:1:没有应答。');
+  expect(refused.explain('zh').what).toBe('无法打开 tcp://a:1：没有应答。');
   expect(refused.explain('en').what).toBe('tcp://a:1 could not be opened: no answer.');
   expect(fail('link-refused', { reach: 'tcp://a:1', reason: 'EIO' }).explain('zh').what).toBe(
     '无法打开 tcp://a:1:EIO。',

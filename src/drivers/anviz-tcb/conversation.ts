@@ -155,7 +155,7 @@ export function createConversation(link: Duplex, options: AnvizOptions, wire: Wi
     if (firstBytes[0] === START) {
       if (!final) return;
       const reason = 'only broken frames arrive: a wrong baud rate, or two terminals without an address of their own';
-      const reasonZh = '收到的报文全部损坏,可能是波特率不符,或同一线路上有两台未设地址的考勤机';
+      const reasonZh = '收到的报文全部损坏，可能是波特率不符，或同一线路上有两台未设地址的考勤机';
       throw fail('bad-reply', { request: 'everything', requestZh: '所有请求', reason, reasonZh }, error);
     }
     if (final || (firstBytes.length >= FOREIGN_BYTES && !firstBytes.includes(START)))

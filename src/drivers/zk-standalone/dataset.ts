@@ -130,7 +130,7 @@ async function believed<T extends Gathered>(context: DataSetContext, name: strin
     fail('bad-reply', {
       request: name,
       reason: 'its checksums were wrong and no two readings agree',
-      reasonZh: '校验和错误,且多次读取结果不一致',
+      reasonZh: '校验和错误，且多次读取结果不一致',
     })
   );
 }
@@ -177,7 +177,7 @@ async function gather(
     throw fail('bad-reply', {
       request: name,
       reason: `${bytes} bytes instead of ${promised}`,
-      reasonZh: `收到 ${bytes} 字节,应为 ${promised} 字节`,
+      reasonZh: `收到 ${bytes} 字节，应为 ${promised} 字节`,
     });
   return { bytes: pieces.length === 1 && pieces[0] ? pieces[0] : Buffer.concat(pieces), trusted };
 }

@@ -13,11 +13,11 @@ export const zkOptions = z.strictObject({
   commKey: z
     .union([z.number().int().min(0).max(999_999), z.string().regex(/^\s*\d{1,6}\s*$/)])
     .optional()
-    .meta(words('通信密码(考勤机菜单中的 Comm Key,0–999999)', 'Comm key of the terminal (its menu, 0 to 999999)')),
+    .meta(words('通信密码（考勤机菜单中的 Comm Key,0–999999）', 'Comm key of the terminal (its menu, 0 to 999999)')),
   attendanceFunction: z
     .union([z.literal('auto'), z.literal(0), z.literal(1)])
     .default('auto')
-    .meta(words('读取考勤记录的功能号;自动:先 0 后 1', 'Function number for the attendance log; auto: 0, then 1')),
+    .meta(words('读取考勤记录的功能号；自动：先 0 后 1', 'Function number for the attendance log; auto: 0, then 1')),
   recordBytes: z
     .union([z.literal('auto'), z.literal(8), z.literal(16), z.literal(40)])
     .default('auto')
@@ -38,13 +38,13 @@ export const zkOptions = z.strictObject({
   disableWhileReading: z
     .boolean()
     .default(false)
-    .meta(words('读取时锁定键盘(人脸机不要开启)', 'Lock the keypad while reading (not for face terminals)')),
+    .meta(words('读取时锁定键盘（人脸机不要开启）', 'Lock the keypad while reading (not for face terminals)')),
   recountMinutes: z
     .number()
     .min(1)
     .max(1440)
     .default(10)
-    .meta(words('核对记录数的间隔(分钟)', 'Minutes between two comparisons of the record count')),
+    .meta(words('核对记录数的间隔（分钟）', 'Minutes between two comparisons of the record count')),
   keepAliveSeconds: z
     .number()
     .min(1)
@@ -57,21 +57,21 @@ export const zkOptions = z.strictObject({
     .min(500)
     .max(120_000)
     .default(5000)
-    .meta(words('连接应答时限(毫秒)', 'Deadline of an answer while connecting, ms')),
+    .meta(words('连接应答时限（毫秒）', 'Deadline of an answer while connecting, ms')),
   answerTimeoutMs: z
     .number()
     .int()
     .min(500)
     .max(120_000)
     .default(5000)
-    .meta(words('应答时限(毫秒)', 'Deadline of an answer, ms')),
+    .meta(words('应答时限（毫秒）', 'Deadline of an answer, ms')),
   chunkSilenceMs: z
     .number()
     .int()
     .min(1000)
     .max(120_000)
     .default(10_000)
-    .meta(words('读取中允许的静默(毫秒)', 'Silence, not total time, after which a chunk is given up, ms')),
+    .meta(words('读取中允许的静默（毫秒）', 'Silence, not total time, after which a chunk is given up, ms')),
 });
 
 export type ZkOptions = z.output<typeof zkOptions>;
