@@ -76,7 +76,7 @@ export const ERRORS = {
     'retry',
     '{reach} could not be opened: {reason}.',
     'Check power, cable, address and port; the gateway tries again by itself.',
-    '无法打开 {reach}:{reasonZh}。',
+    '无法打开 {reach}：{reasonZh}。',
     '请检查电源、网线、地址和端口；网关会自动重试。',
   ),
   'link-closed': entry(
@@ -125,7 +125,7 @@ export const ERRORS = {
     'retry',
     'The capture file {path} could not be written: {reason}.',
     'Check that the folder exists, may be written and has free space.',
-    '无法写入抓包文件 {path}:{reason}。',
+    '无法写入抓包文件 {path}：{reason}。',
     '请检查目录是否存在、是否可写以及剩余空间。',
   ),
 
@@ -192,7 +192,7 @@ export const ERRORS = {
     'settings',
     'File {file} cannot be read: {reason}.',
     'Check the path and its permissions.',
-    '无法读取文件 {file}:{reason}。',
+    '无法读取文件 {file}：{reason}。',
     '请检查路径和权限。',
   ),
 
@@ -234,7 +234,7 @@ export const ERRORS = {
     'settings',
     'The web page cannot listen on {host}:{port}: {reason}.',
     'Choose an address of this machine and a port above 1023 in web.listen.',
-    '网页服务无法监听 {host}:{port}:{reason}。',
+    '网页服务无法监听 {host}:{port}：{reason}。',
     '请在 web.listen 中填写本机地址和大于 1023 的端口。',
   ),
   // zk-standalone
@@ -316,7 +316,7 @@ export const ERRORS = {
     'retry',
     'The broker {broker} cannot be reached: {reason}.',
     'Check network, address, port and firewall; the gateway tries again by itself and keeps collecting.',
-    '无法连接消息服务器 {broker}:{reason}。',
+    '无法连接消息服务器 {broker}：{reason}。',
     '请检查网络、地址、端口和防火墙；网关会自动重试并继续采集。',
   ),
   'uplink-tls': entry(
@@ -414,7 +414,7 @@ export const ERRORS = {
     'settings',
     'The broker {broker} refused the subscription to {topic}: {reason}.',
     'Ask the operator of the platform to allow this gateway to read its down topics and plat/state.',
-    '消息服务器 {broker} 拒绝订阅 {topic}:{reason}。',
+    '消息服务器 {broker} 拒绝订阅 {topic}：{reason}。',
     '请平台运维人员允许本网关读取其 down 主题和 plat/state。',
   ),
   'uplink-publish-refused': entry(
@@ -584,7 +584,7 @@ export const ERRORS = {
     'settings',
     'File {file} cannot be read: {reason}.',
     'Check the path and that the service user may read it.',
-    '无法读取文件 {file}:{reason}。',
+    '无法读取文件 {file}：{reason}。',
     '请检查路径以及服务用户是否有读取权限。',
   ),
   'yaml-syntax': entry(
@@ -762,7 +762,7 @@ export const ERRORS = {
     'retry',
     'The platform cannot use the broker {url}: {reason}.',
     'Check address, account and access list of the broker; the platform tries again by itself.',
-    '平台无法使用消息服务器 {url}:{reason}。',
+    '平台无法使用消息服务器 {url}：{reason}。',
     '请检查消息服务器的地址、账号和访问规则；平台会自动重试。',
   ),
   'platform-silent': entry(
@@ -778,7 +778,7 @@ export const ERRORS = {
     'settings',
     'Row {row} of {list}, {field}: {reason}.',
     'Correct the row; config/class.example.yaml shows the form.',
-    '{list} 第 {row} 行，{field}:{reasonZh}。',
+    '{list} 第 {row} 行，{field}：{reasonZh}。',
     '请改正该行；格式见 config/class.example.yaml。',
   ),
   'class-value': entry(
@@ -799,7 +799,7 @@ export const ERRORS = {
     'settings',
     'Class file {file} cannot be read: {reason}.',
     'Check the path; the file must be text in UTF-8.',
-    '无法读取班级文件 {file}:{reason}。',
+    '无法读取班级文件 {file}：{reason}。',
     '请检查路径；文件应为 UTF-8 文本。',
   ),
   'class-no-policy': entry(

@@ -107,7 +107,7 @@ export const terminalSchema = z.strictObject({
     .meta(
       words(
         '连接方式',
-        'tcp://主机:端口、tcp-listen://[地址]：端口、udp://主机:端口、serial:///dev/ttyUSB0?baud=115200',
+        'tcp://主机:端口、tcp-listen://[地址]:端口、udp://主机:端口、serial:///dev/ttyUSB0?baud=115200',
         'tcp://host:port, tcp-listen://[host]:port, udp://host:port or serial:///dev/ttyUSB0?baud=115200',
       ),
     ),

@@ -149,7 +149,7 @@ describe('import', () => {
     expect(bench.store.head()).toEqual(head);
     const approved = {
       ...renamed,
-      extra: 'corrections: [{ traineeNo: T001, reason: 姓名笔误， requestedBy: A1, approvedBy: S1 }]',
+      extra: 'corrections: [{ traineeNo: T001, reason: 姓名笔误, requestedBy: A1, approvedBy: S1 }]',
     };
     expect(bring(bench, approved)).toMatchObject({
       result: 'changed',
@@ -269,7 +269,7 @@ describe('several classes', () => {
 describe('personal data at rest', () => {
   test('no name and no document number is in any file of the data directory', () => {
     const bench = openBench();
-    bring(bench, { extra: 'corrections: [{ traineeNo: T001, reason: 独孤笔误， requestedBy: A1, approvedBy: S1 }]' });
+    bring(bench, { extra: 'corrections: [{ traineeNo: T001, reason: 独孤笔误, requestedBy: A1, approvedBy: S1 }]' });
     take(bench, punch('2026-09-07', '08:20'));
     const canaries = [...[1, 2, 3].flatMap((index) => [nameOf(index), documentOf(index)]), '南宫老师傅', '独孤笔误'];
     const control = '昆区实训学校';

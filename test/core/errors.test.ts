@@ -31,7 +31,7 @@ test('the Chinese sentence takes the Chinese word, and the English one where the
   expect(refused.explain('zh').what).toBe('无法打开 tcp://a:1：没有应答。');
   expect(refused.explain('en').what).toBe('tcp://a:1 could not be opened: no answer.');
   expect(fail('link-refused', { reach: 'tcp://a:1', reason: 'EIO' }).explain('zh').what).toBe(
-    '无法打开 tcp://a:1:EIO。',
+    '无法打开 tcp://a:1：EIO。',
   );
 });
 

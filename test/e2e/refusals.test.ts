@@ -20,7 +20,7 @@ afterEach(() => rmSync(dir, { recursive: true, force: true }));
 async function settings(extra: Record<string, string> = {}): Promise<string> {
   const file = join(dir, 'gateway.yaml');
   const parts = {
-    site: 'site: { name: 东河校区， room: "301" }',
+    site: 'site: { name: 东河校区, room: "301" }',
     dataDir: `dataDir: ${join(dir, 'data')}`,
     web: `web: { listen: "127.0.0.1:${await freePort()}" }`,
     ...extra,

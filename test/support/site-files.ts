@@ -57,7 +57,7 @@ export function classText(options: SiteOptions): string {
   const dates = options.dates ?? [SITE_DATE];
   return stringify({
     cityClassNo: SITE_CLASS,
-    name: '电工（四级）',
+    name: '电工(四级)',
     institution: '包头市示例职业培训学校',
     occupation: { code: '6-31-01-03', name: '电工', level: '四级' },
     period: { from: dates[0], to: dates.at(-1) },
