@@ -8,7 +8,7 @@ import type { Intake } from './flows/intake.js';
 import type { Settings } from './settings.js';
 import type { SettingsFault } from './settings/files.js';
 import type { UpstreamSettings } from './settings/entries.js';
-import type { Store } from './store/store.js';
+import type { Pending, Store } from './store/store.js';
 import type { GatewayStatus, PartStatus, Trouble } from './web/status.js';
 
 /** A unit that cannot run because of its settings. */
@@ -66,7 +66,8 @@ function terminalPart(intake: Intake, unit: UnitStatus | undefined): PartStatus 
     id,
     state: parked ? 'parked' : state,
     since: parked ? unit.since : since,
-    trouble: failing && unit?.error ? troubleOf(unit.error) : mismatch ? mismatchTrouble(mismatch) : null,
+    trouble:
+      failing && unit?.error ? troubleOf(unit.error) : mismatch ? troubleOf(fail('read-incomplete', mismatch)) : null,
     details: {
       reach: own.reach,
       driver: own.driver,
@@ -85,17 +86,6 @@ function terminalPart(intake: Intake, unit: UnitStatus | undefined): PartStatus 
   };
 }
 
-function mismatchTrouble(mismatch: { readonly announced: number; readonly decoded: number }): Trouble {
-  const { announced, decoded } = mismatch;
-  return {
-    code: 'read-incomplete',
-    en: `The terminal announced ${announced} records and ${decoded} were read.`,
-    zh: `考勤机声明有 ${announced} 条记录，实际读到 ${decoded} 条。`,
-    remedyEn: 'The gateway reads again by itself; never clear the terminal.',
-    remedyZh: '网关会自动重读；切勿清空考勤机。',
-  };
-}
-
 const UPSTREAM_WORDS: Readonly<Record<UpstreamStatus['state'], string>> = {
   offline: 'offline',
   connecting: 'connecting',
@@ -106,12 +96,16 @@ const UPSTREAM_WORDS: Readonly<Record<UpstreamStatus['state'], string>> = {
   stopped: 'stopped',
 };
 
-function upstreamPart(id: string, forward: Forward, store: Store): PartStatus {
-  const own = forward.status();
-  const pending = store.pending(id);
+/** What an upstream says of itself and what waits for it, asked once for the whole status. */
+interface Delivery {
+  readonly own: UpstreamStatus;
+  readonly pending: Pending;
+}
+
+function upstreamPart({ own, pending }: Delivery): PartStatus {
   const { error } = own;
   return {
-    id,
+    id: own.id,
     state: UPSTREAM_WORDS[own.state],
     since: own.since,
     trouble: error
@@ -177,10 +171,11 @@ export function gatewayStatus(from: StatusSources): GatewayStatus {
     ...[...from.intakes.values()].map((one) => terminalPart(one, unitOf(one.name))),
     ...parkedParts('terminal'),
   ];
-  const upstreams = [
-    ...from.upstreams.map((one) => upstreamPart(one.settings.id, one.forward, store)),
-    ...parkedParts('upstream'),
-  ];
+  const deliveries: readonly Delivery[] = from.upstreams.map((one) => ({
+    own: one.forward.status(),
+    pending: store.pending(one.settings.id),
+  }));
+  const upstreams = [...deliveries.map(upstreamPart), ...parkedParts('upstream')];
   const { clock, disk, loopDelayP99Ms, storage } = health.status();
   const diskPart: PartStatus = {
     id: 'data',
@@ -196,8 +191,6 @@ export function gatewayStatus(from: StatusSources): GatewayStatus {
   const reasons = [...terminals, ...upstreams, diskPart]
     .flatMap((part) => (part.trouble ? [part.trouble] : []))
     .concat(unitTroubles);
-  const sums = from.upstreams.map((one) => store.pending(one.settings.id));
-  const acks = from.upstreams.map((one) => one.forward.status().lastAckAt);
   return {
     ready:
       !from.stopping &&
@@ -212,13 +205,12 @@ export function gatewayStatus(from: StatusSources): GatewayStatus {
     timeZone: settings.site.timeZone,
     version: from.parts.version,
     startedAt: from.startedAt,
-    pendingRecords: sums.reduce((sum, one) => sum + one.records, 0),
-    pendingBatches: sums.reduce((sum, one) => sum + one.batches, 0),
-    oldestPendingAt: oldest(sums.map((one) => one.oldestAt)),
-    lastAckAt: acks.reduce<Instant | null>(
-      (latest, at) => (at !== null && (latest === null || at > latest) ? at : latest),
-      null,
-    ),
+    pendingRecords: deliveries.reduce((sum, one) => sum + one.pending.records, 0),
+    pendingBatches: deliveries.reduce((sum, one) => sum + one.pending.batches, 0),
+    oldestPendingAt: oldest(deliveries.map((one) => one.pending.oldestAt)),
+    lastAckAt: deliveries
+      .map((one) => one.own.lastAckAt)
+      .reduce<Instant | null>((latest, at) => (at !== null && (latest === null || at > latest) ? at : latest), null),
     punches: store.punchCount(),
     journal: store.head(),
     keysSealed: store.keysSealed,

@@ -72,6 +72,8 @@ export interface Gateway {
   /** Ends everything within `STOP_MS`; safe to call twice. */
   stop(): Promise<void>;
   status(): GatewayStatus;
+  /** Whether the system clock is known to be synchronised; asked for every punch, so it reads one word of memory. */
+  clockTrusted(): boolean;
   url(): string;
   /** Tries the platform now. */
   connectNow(): void;
@@ -354,6 +356,7 @@ export function buildGateway(settings: Settings, faults: readonly SettingsFault[
     },
     stop: () => (stopped ??= stop()),
     status,
+    clockTrusted: () => health.clockTrusted(),
     url: () => web.url(),
     connectNow: () => upstreams.forEach((one) => one.forward.connectNow()),
   };

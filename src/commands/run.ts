@@ -58,7 +58,7 @@ export async function runDaemon(args: RunArguments, io: Console, signal: AbortSi
       fatal.abort();
     },
   });
-  trust.known = () => gateway.status().clock.state === 'ok';
+  trust.known = () => gateway.clockTrusted();
   await gateway.start();
   io.err(`考勤网关已启动，状态页 ${gateway.url()} 。Rollcall is running; status page at ${gateway.url()}`);
   await untilAborted(AbortSignal.any([signal, fatal.signal]));

@@ -30,11 +30,10 @@ import {
   type UplinkSession,
   type UplinkTimings,
   type UplinkAddress,
-  type UpstreamSettings,
 } from './uplink.js';
 
 export interface MqttUplinkOptions {
-  readonly settings: UplinkAddress & Partial<UpstreamSettings>;
+  readonly settings: UplinkAddress;
   /** Real time, for deadlines. */
   readonly wire: Clock;
   readonly timings: UplinkTimings;

@@ -5,14 +5,12 @@
  * A session is a wire, not a queue: it publishes now or throws, and it never resends. The outbox is the only queue (D10).
  */
 import type { GatewayError } from '../core/errors.js';
-import type { FieldSet } from './records.js';
 
-/** What the settings file says of one upstream. Files are read by whoever builds the parts. */
-export interface UpstreamSettings {
+/** What is needed to find the broker and to be admitted. Files are read at each connection. */
+export interface UplinkAddress {
   readonly id: string;
   readonly gw: string;
   readonly zone: string;
-  readonly aud: string;
   /** `mqtt://host:port` or `mqtts://host:port`. */
   readonly url: string;
   /** Put in front of `att/v1`, without slashes at its ends. */
@@ -27,16 +25,7 @@ export interface UpstreamSettings {
     readonly keyFile?: string | undefined;
     readonly keepAliveSeconds: number;
   };
-  readonly platformKeysFile: string;
-  readonly platformRootKeyFile?: string | undefined;
-  /** Departures from the default field set. */
-  readonly fieldSet: Partial<FieldSet>;
-  readonly spreadSeconds?: number | undefined;
-  readonly lingerSeconds?: number | undefined;
 }
-
-/** What is needed to find the broker and to be admitted. */
-export type UplinkAddress = Pick<UpstreamSettings, 'id' | 'gw' | 'zone' | 'url' | 'prefix' | 'mqtt'>;
 
 /** Every wait of the upstream conversation, in milliseconds. Tests and the demonstration shorten them. */
 export interface UplinkTimings {
@@ -153,7 +142,7 @@ export interface Topics {
 }
 
 /** The topics of one gateway (§4). It publishes and subscribes nowhere else. */
-export function topicsOf(address: Pick<UpstreamSettings, 'gw' | 'zone' | 'prefix'>): Topics {
+export function topicsOf(address: Pick<UplinkAddress, 'gw' | 'zone' | 'prefix'>): Topics {
   const prefix = address.prefix === undefined || address.prefix === '' ? '' : `${address.prefix}/`;
   const root = `${prefix}att/v1`;
   const own = `${root}/${address.zone}/${address.gw}`;

@@ -16,7 +16,7 @@ import { keyLookup } from '../../src/uplink/envelope.js';
 import { createMqttUplink } from '../../src/uplink/mqtt.js';
 import { createPlatformKeys } from '../../src/uplink/platform-keys.js';
 import { DEFAULT_FIELD_SET } from '../../src/uplink/records.js';
-import { UPLINK_TIMINGS, type UplinkTimings, type UpstreamSettings } from '../../src/uplink/uplink.js';
+import { UPLINK_TIMINGS, type UplinkAddress, type UplinkTimings } from '../../src/uplink/uplink.js';
 import { createStubPlatform, type StubPlatform } from '../support/stub-platform.js';
 import { gatewaySigner, platformSigner, punch, vectors } from './support.js';
 
@@ -77,7 +77,7 @@ export interface Side {
 }
 
 export interface SideOptions {
-  readonly mqtt?: Partial<UpstreamSettings['mqtt']>;
+  readonly mqtt?: Partial<UplinkAddress['mqtt']>;
   readonly timings?: Partial<UplinkTimings>;
   readonly dir?: string;
   readonly lingerMs?: number;
@@ -102,15 +102,12 @@ export function startSide(url: string, options: SideOptions = {}): Side {
   const clock = systemClock();
   const store = openStore({ dir: options.dir ?? tempDir(), clock, software: 'test' });
   const timings = { ...QUICK, ...options.timings };
-  const settings: UpstreamSettings = {
+  const settings: UplinkAddress = {
     id: 'city',
     gw: vectors.gw,
     zone: ZONE,
-    aud: vectors.aud,
     url,
     mqtt: { version: '5', keepAliveSeconds: 60, ...options.mqtt },
-    platformKeysFile: '-',
-    fieldSet: DEFAULT_FIELD_SET,
   };
   const journalBell = createDoorbell(clock);
   const outboxBell = createDoorbell(clock);
