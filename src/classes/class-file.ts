@@ -5,12 +5,12 @@
  * Names and document numbers never appear in a fault: it names the row and the field. Policies and the terminals that the
  * settings know are parameters, because this file judges and looks nothing up.
  */
+import type { Verify } from '../core/punch-words.js';
 import { fail } from '../core/errors.js';
 import { dotted, fileFault, nearestWord, notOneOfFault, schemaFaults, type FileFault } from '../core/faults.js';
 import { nodeAt, parseLocated, placeOf, toPlain, type Located, type Path } from '../core/located.js';
 import { keysAt, writtenSchema } from '../core/schema-words.js';
 import type { LocalDate } from '../core/time.js';
-import type { Verify } from '../rules/facts.js';
 import type { GridRules, Session } from '../rules/grid.js';
 import { CLASS_SCHEMA, type ClassFileContent } from './class-schema.js';
 import { checkDocumentNumber, checkName, type DocumentType, type Finding } from './identity.js';

@@ -5,9 +5,9 @@
  *
  * Every function takes the store and asks for its connection anew; writing happens only inside `store.transact`.
  */
+import type { Verify } from '../core/punch-words.js';
 import { randomHex } from '../core/ids.js';
 import type { Instant, LocalDate } from '../core/time.js';
-import type { Verify } from '../rules/facts.js';
 import { canonicalJson, parsePolicy, type Policy } from '../rules/policy.js';
 import { textDigest } from '../store/class-digest.js';
 import type { Store } from '../store/store.js';

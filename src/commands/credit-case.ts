@@ -4,6 +4,7 @@
  * Defaults: preset baotou-2023 with its sessions, method face, live, clock right, received two seconds later, terminal
  * assigned, person enrolled, gateway clock good. Throws `bad-case` with case and path.
  */
+import { DIRECTIONS, type Direction } from '../core/punch-words.js';
 import { z } from 'zod';
 import { fail, type GatewayError } from '../core/errors.js';
 import { bilingual, issuesOf, schemaFaults } from '../core/faults.js';
@@ -20,7 +21,6 @@ import {
 } from '../core/time.js';
 import type { DayPunch, DayQuestion, SlotId } from '../rules/day-credit.js';
 import { ageInSeconds, offsetInSeconds } from '../rules/effective-time.js';
-import type { Direction } from '../rules/facts.js';
 import { minuteOf, type Session } from '../rules/grid.js';
 import { locate, type Policy } from '../rules/policy.js';
 
@@ -53,7 +53,7 @@ const punch = z.strictObject({
   delivery: z.enum(['live', 'backfill', 'backfilled']).default('live'),
   method: z.string().min(1).default('face'),
   score: z.number().nullable().default(null),
-  direction: z.enum(['in', 'out', 'break-out', 'break-in', 'ot-in', 'ot-out', 'unknown']).nullable().default(null),
+  direction: z.enum(DIRECTIONS).nullable().default(null),
 });
 
 const session = z.strictObject({

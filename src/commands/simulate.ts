@@ -3,6 +3,7 @@
  * way the gateway would reach it: `tcp://host:port` listens there, `serial://…` opens the other end of a cable or pty.
  * With `--control PORT` a test steers it over TCP on loopback, one JSON command a line, one JSON answer a line.
  */
+import { DIRECTIONS, VERIFIES } from '../core/punch-words.js';
 import { createServer, type Server, type Socket } from 'node:net';
 import { createInterface } from 'node:readline';
 import { z } from 'zod';
@@ -31,8 +32,8 @@ export interface SimulateArguments {
   readonly seed: number;
 }
 
-const VERIFY = z.enum(['face', 'finger', 'card', 'password', 'palm', 'iris', 'qr', 'combo', 'remote', 'unknown']);
-const DIRECTION = z.enum(['in', 'out', 'break-out', 'break-in', 'ot-in', 'ot-out', 'unknown']);
+const VERIFY = z.enum(VERIFIES);
+const DIRECTION = z.enum(DIRECTIONS);
 const wall = z.string().transform((text, context): WallTime => {
   const parsed = parseWallTime(text);
   if (parsed !== null) return parsed;

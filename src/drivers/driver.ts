@@ -6,12 +6,10 @@
  * compare what was read with what the terminal announced, one request at a time, route by message type and not by
  * order, keep the time text as told, and never put a password or a name into an error or a finding.
  */
+import type { Direction, PunchSource, Verify } from '../core/punch-words.js';
 import type { Duplex } from 'node:stream';
 import type { z } from 'zod';
 import type { Clock, WallTime, Zone } from '../core/time.js';
-
-export type Direction = 'in' | 'out' | 'break-out' | 'break-in' | 'ot-in' | 'ot-out' | 'unknown';
-export type Verify = 'face' | 'finger' | 'card' | 'password' | 'palm' | 'iris' | 'qr' | 'combo' | 'remote' | 'unknown';
 
 /** One punch as a terminal gave it. Whose it is, and what it is worth, is decided elsewhere. */
 export interface PunchRecord {
@@ -28,7 +26,7 @@ export interface PunchRecord {
   readonly score: number | null;
   /** The terminal's own record number, where it has one. */
   readonly seq: number | null;
-  readonly source: 'realtime' | 'poll' | 'push' | 'replay';
+  readonly source: PunchSource;
   /** The record as received. */
   readonly raw: Uint8Array;
 }

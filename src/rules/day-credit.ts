@@ -2,10 +2,11 @@
  * What a day is asked with and answered with: the input `DayQuestion` and the result `DayCredit` of `creditDay`.
  * Plain JSON on both sides and nothing derived from the machine: the same question and policy give the same bytes.
  */
+import type { Direction } from '../core/punch-words.js';
 import type { Instant, LocalDate, WallTime } from '../core/time.js';
 import type { TimedBy } from './effective-time.js';
 import { ageInSeconds, offsetInSeconds } from './effective-time.js';
-import type { Delivery, Direction, Numbered, PunchFact } from './facts.js';
+import type { Delivery, Numbered, PunchFact } from './facts.js';
 import type { Session, SessionId, SlotKind } from './grid.js';
 import type { Policy } from './policy.js';
 

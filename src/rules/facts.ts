@@ -2,11 +2,9 @@
  * The nouns that cross rooms. Pure data, no behaviour: what a punch, a day's credit, an event, a sealed batch and an
  * acknowledgement are, whoever handles them. Names follow requirements §11 and the punch model of the drivers.
  */
+import type { Direction, PunchSource, Verify } from '../core/punch-words.js';
 import type { Instant, LocalDate, WallTime } from '../core/time.js';
 
-export type Direction = 'in' | 'out' | 'break-out' | 'break-in' | 'ot-in' | 'ot-out' | 'unknown';
-export type Verify = 'face' | 'finger' | 'card' | 'password' | 'palm' | 'iris' | 'qr' | 'combo' | 'remote' | 'unknown';
-export type PunchSource = 'realtime' | 'poll' | 'push' | 'replay';
 /** Live: pushed as it happened, or polled while the terminal had been connected and drained since the poll before. */
 export type Delivery = 'live' | 'backfill';
 

@@ -3,24 +3,11 @@
  * metadata (`zh`, `description`), which the page shows beside it. Unknown keys are errors; a key that may be null may
  * be left out. Cross-checks (the grid fits, no window is empty) are part of the schema.
  */
+import { VERIFIES } from '../core/punch-words.js';
 import { z } from 'zod';
 import { bilingual } from '../core/faults.js';
 import { parseLocalDate, zone, type LocalDate, type Zone } from '../core/time.js';
-import type { Verify } from './facts.js';
 import { minuteOf, planSessions } from './grid.js';
-
-const METHODS = [
-  'face',
-  'finger',
-  'card',
-  'password',
-  'palm',
-  'iris',
-  'qr',
-  'combo',
-  'remote',
-  'unknown',
-] as const satisfies readonly Verify[];
 
 /** Adds the two descriptions. `description` is the name JSON Schema gives it; `zh` stands beside it. */
 function told<T extends z.ZodType>(schema: T, zh: string, en: string): T {
@@ -103,7 +90,7 @@ const credit = {
   ),
   punch: told(
     z.strictObject({
-      acceptedMethods: told(z.array(z.enum(METHODS)).min(1), '认可的验证方式', 'Accepted ways of verification'),
+      acceptedMethods: told(z.array(z.enum(VERIFIES)).min(1), '认可的验证方式', 'Accepted ways of verification'),
       minScore: told(
         z.number().nullable().default(null),
         '最低比对分数;空:信任终端',

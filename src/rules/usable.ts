@@ -2,11 +2,11 @@
  * Which punches can fill a slot, and why the others cannot (requirements 4.5). The first reason that applies is the
  * one that is named. Pure; the order in which punches are given does not matter.
  */
+import type { Direction } from '../core/punch-words.js';
 import type { LocalDate } from '../core/time.js';
 import { instantToDate, instantToWall, wallDate, type Instant } from '../core/time.js';
 import type { DayPunch, DayQuestion, Enrolment, IgnoredReason, RivalClass } from './day-credit.js';
 import { effectiveTime, type TimedBy } from './effective-time.js';
-import type { Direction } from './facts.js';
 import { planSessions, type PlannedSession, type SessionId, type SlotKind } from './grid.js';
 import type { Policy } from './policy.js';
 

@@ -4,20 +4,11 @@
  * so `sha256sum` alone can check it. A punch is kept in typed columns only; its JSON is rebuilt from them to verify,
  * which halves the disk space. Pure: no database, no clock.
  */
+import type { Direction, PunchSource, Verify } from '../core/punch-words.js';
 import { hash as digest } from 'node:crypto';
 import canonicalizeJson from 'canonicalize';
 import type { Instant, WallTime } from '../core/time.js';
-import type {
-  CreditFact,
-  Delivery,
-  Direction,
-  EventFact,
-  FactKind,
-  JsonValue,
-  PunchFact,
-  PunchSource,
-  Verify,
-} from '../rules/facts.js';
+import type { CreditFact, Delivery, EventFact, FactKind, JsonValue, PunchFact } from '../rules/facts.js';
 
 /** `journal.kind` in the database is the position here, from 1. Only ever append. */
 export const KINDS: readonly FactKind[] = ['punch', 'event', 'credit'];

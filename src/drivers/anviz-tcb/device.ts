@@ -5,8 +5,9 @@
  *
  * Told to, it erases records, as the real one does: a test then sees what a driver must never send.
  */
+import type { Direction, Verify } from '../../core/punch-words.js';
 import { instant, instantToWall, wallToInstant, type WallTime } from '../../core/time.js';
-import type { Direction, SimulatedPunch, SimulatedUser, SimulatorSetup, Verify } from '../driver.js';
+import type { SimulatedPunch, SimulatedUser, SimulatorSetup } from '../driver.js';
 import { Reader, Writer } from '../../core/bytes.js';
 import {
   authRequest,

@@ -2,10 +2,11 @@
  * All that a definition, a technician or a test may say about an Anviz TC_B terminal and its simulator. Unknown keys
  * are refused. Timing defaults suit 9600 baud and a local network alike.
  */
+import { DIRECTIONS, VERIFIES } from '../../core/punch-words.js';
 import { z } from 'zod';
 
-const directions = z.enum(['in', 'out', 'break-out', 'break-in', 'ot-in', 'ot-out', 'unknown']);
-const verifies = z.enum(['face', 'finger', 'card', 'password', 'palm', 'iris', 'qr', 'combo', 'remote', 'unknown']);
+const directions = z.enum(DIRECTIONS);
+const verifies = z.enum(VERIFIES);
 const byteText = z.string().regex(/^(?:\d|[1-9]\d|1\d\d|2[0-4]\d|25[0-5])$/);
 const epoch = z.enum(['2000-01-01', '2000-01-02']);
 const address = z.number().int().min(0).max(0xffffffff);

@@ -1,5 +1,6 @@
 /** An Anviz record as a punch: what the backup code and the attendance state mean, and when it was. */
-import type { Direction, PunchRecord, Verify } from '../driver.js';
+import type { Direction, Verify } from '../../core/punch-words.js';
+import type { PunchRecord } from '../driver.js';
 import { secondsToWall, type AnvizRecord } from './codec.js';
 import type { AnvizOptions } from './options.js';
 

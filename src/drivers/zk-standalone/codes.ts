@@ -3,7 +3,7 @@
  * and attendance states. Sources: adrobinoga/zk-protocol (wire captures) and the clients named in README.md. Codes that
  * are missing here are no error: they are shown as numbers and kept raw.
  */
-import type { Direction, Verify } from '../driver.js';
+import type { Direction, Verify } from '../../core/punch-words.js';
 
 export const COMMAND = {
   DB_RRQ: 7,

@@ -2,9 +2,10 @@
  * All that a definition, a technician or a test may say about a ZKTeco standalone terminal and its simulator. Unknown
  * keys are refused. Every default is the value that works with most firmwares.
  */
+import { DIRECTIONS } from '../../core/punch-words.js';
 import { z } from 'zod';
 
-const directions = z.enum(['in', 'out', 'break-out', 'break-in', 'ot-in', 'ot-out', 'unknown']);
+const directions = z.enum(DIRECTIONS);
 
 const words = (zh: string, description: string): { zh: string; description: string } => ({ description, zh });
 

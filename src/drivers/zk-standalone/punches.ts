@@ -3,7 +3,8 @@
  * user table of the same session), the direction and the method. An id that could mean two people means nobody here:
  * such an event is left to the log, which says it without doubt.
  */
-import type { Direction, Finding, PunchRecord } from '../driver.js';
+import type { Direction } from '../../core/punch-words.js';
+import type { Finding, PunchRecord } from '../driver.js';
 import { directionOf, verifyOf } from './codes.js';
 import { isRealDate, type Attendance, type User } from './records.js';
 
