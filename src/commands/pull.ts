@@ -4,8 +4,8 @@
  */
 import { asGatewayError } from '../core/errors.js';
 import { parseReach, formatReach } from '../core/reach.js';
-import { systemClock, within, type Zone, wallToInstant } from '../core/time.js';
-import type { Driver, Finding, PunchPage, PunchRecord, TerminalIdentity } from '../drivers/driver.js';
+import { systemClock, within, type WallTime, type Zone, wallToInstant } from '../core/time.js';
+import type { Driver, Finding, PunchPage, PunchRecord, TerminalIdentity, Wire } from '../drivers/driver.js';
 import { createLinks } from '../links/open.js';
 import { CAPTURE_BYTES_MAX, createTap, writeCapture } from '../links/tap.js';
 import { silentLog } from '../core/log.js';
@@ -44,7 +44,7 @@ export function punchLine(punch: PunchRecord): string {
   return `${punch.wallTime}  ${punch.deviceUserId.padEnd(16)}  ${punch.verify.padEnd(8)}  ${punch.direction.padEnd(9)}  ${punch.source}`;
 }
 
-function printIdentity(identity: TerminalIdentity, clock: string, io: Console): void {
+function printIdentity(identity: TerminalIdentity, clock: WallTime | null, io: Console): void {
   if (io.json) {
     io.out(
       JSON.stringify({
@@ -59,7 +59,7 @@ function printIdentity(identity: TerminalIdentity, clock: string, io: Console): 
     return;
   }
   io.out(
-    `序列号 serial ${identity.serial}  型号 model ${identity.model ?? '?'}  固件 firmware ${identity.firmware ?? '?'}  时钟 clock ${clock}`,
+    `序列号 serial ${identity.serial}  型号 model ${identity.model ?? '?'}  固件 firmware ${identity.firmware ?? '?'}  时钟 clock ${clock ?? '?'}`,
   );
 }
 
@@ -113,9 +113,10 @@ export async function runPull(
   await using links = createLinks({ clock, log: silentLog(), tap });
   try {
     await using link = await links.open(reach, both);
-    await using session = await driver.open(link, options, { clock, note }, both);
+    const wire: Wire = { clock, note, zone: args.zone, host: null, dial: null, nextCall: null };
+    await using session = await driver.open(link, options, wire, both);
     const identity = await session.identify();
-    printIdentity(identity, await session.readClock(), io);
+    printIdentity(identity, (await session.readClock?.()) ?? null, io);
     const follow = args.forSeconds !== undefined;
     const reading = (async () => {
       for await (const page of session.pages(null, { follow })) takePage(page, tally, print(identity.serial));

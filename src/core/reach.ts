@@ -1,15 +1,39 @@
 /**
- * How a terminal is reached, one grammar for settings, definitions and commands (contract, "Reach"):
- * `tcp://host:port`, `tcp-listen://[host]:port`, `udp://host:port`, `serial:///dev/ttyUSB0?baud=115200&parity=none`.
+ * How a terminal is reached, one grammar for settings, definitions and commands (contract, "Reach"), seen from the gateway:
+ * it dials `tcp://host:port`, `udp://host:port`, `http://host:port`, `https://host:port?fingerprint=…`, `ws://host:port`; the
+ * terminal calls `tcp-listen://[host]:port`, `http-listen://…`, `ws-listen://…`; `serial:///dev/ttyUSB0?baud=115200&parity=none`
+ * is a line, `file:///media/usb/1_attlog.dat` a log that somebody carried here.
  */
 import { fail } from './errors.js';
 
 export type Parity = 'none' | 'even' | 'odd';
 
+/** Ways to a network address, with the port that stands for none. */
+const NETWORK = {
+  tcp: null,
+  'tcp-listen': null,
+  udp: null,
+  http: 80,
+  https: 443,
+  'http-listen': null,
+  ws: null,
+  'ws-listen': null,
+} as const;
+
+export type NetworkKind = keyof typeof NETWORK;
+export type NetworkReach = {
+  readonly [Kind in NetworkKind]: {
+    readonly kind: Kind;
+    readonly host: string;
+    readonly port: number;
+    /** SHA-256 of the certificate of an `https` terminal, lower-case hex: terminals sign their own. */
+    readonly fingerprint?: string;
+  };
+}[NetworkKind];
+
 export type Reach =
-  | { readonly kind: 'tcp'; readonly host: string; readonly port: number }
-  | { readonly kind: 'tcp-listen'; readonly host: string; readonly port: number }
-  | { readonly kind: 'udp'; readonly host: string; readonly port: number }
+  | NetworkReach
+  | { readonly kind: 'file'; readonly path: string }
   | {
       readonly kind: 'serial';
       readonly path: string;
@@ -19,7 +43,10 @@ export type Reach =
       readonly stopBits: 1 | 2;
     };
 
-const KINDS = ['tcp', 'tcp-listen', 'udp', 'serial'] as const;
+export type ReachKind = Reach['kind'];
+
+const NETWORK_KINDS = Object.keys(NETWORK) as NetworkKind[];
+const KINDS: readonly ReachKind[] = [...NETWORK_KINDS, 'serial', 'file'];
 const SERIAL_KEYS = ['baud', 'parity', 'dataBits', 'stopBits'];
 
 function oneOf<T extends string | number>(
@@ -73,14 +100,43 @@ export function parseReach(text: string, defaultPort?: number): Reach {
       stopBits: oneOf(text, 'stopBits', params.get('stopBits'), [1, 2] as const, 1),
     };
   }
+  if (kind === 'file') {
+    if (!rest.startsWith('/'))
+      bad('the path must be absolute, such as file:///media/usb/1_attlog.dat', '文件路径必须是绝对路径');
+    return { kind, path: rest };
+  }
+  const [address = '', query] = rest.split('?', 2);
+  const fingerprint = query === undefined ? undefined : fingerprintOf(kind, query, bad);
   const match =
-    /^(\[[0-9a-fA-F:.]+\]|[^:/?#[\]]*)(?::(\d{1,5}))?\/?$/.exec(rest) ?? bad('write host:port', '请写成 主机:端口');
+    /^(\[[0-9a-fA-F:.]+\]|[^:/?#[\]]*)(?::(\d{1,5}))?\/?$/.exec(address) ?? bad('write host:port', '请写成 主机:端口');
   const host = (match[1] ?? '').replace(/^\[|\]$/g, '');
-  const port = match[2] === undefined ? (defaultPort ?? bad('the port is missing', '缺少端口')) : Number(match[2]);
-  if (port < (kind === 'tcp-listen' ? 0 : 1) || port > 65535)
-    bad('the port must be from 1 to 65535', '端口必须是 1 到 65535');
-  if (host === '' && kind !== 'tcp-listen') bad('the host is missing', '缺少主机');
-  return { kind, host: host === '' ? '0.0.0.0' : host, port };
+  const port =
+    match[2] === undefined
+      ? (NETWORK[kind] ?? defaultPort ?? bad('the port is missing', '缺少端口'))
+      : Number(match[2]);
+  const listens = kind.endsWith('-listen');
+  if (port < (listens ? 0 : 1) || port > 65535) bad('the port must be from 1 to 65535', '端口必须是 1 到 65535');
+  if (host === '' && !listens) bad('the host is missing', '缺少主机');
+  return { kind, host: host === '' ? '0.0.0.0' : host, port, ...(fingerprint === undefined ? {} : { fingerprint }) };
+}
+
+function fingerprintOf(kind: ReachKind, query: string, bad: (reason: string, reasonZh: string) => never): string {
+  const [key = '', value = ''] = query.split('=', 2);
+  if (kind !== 'https' || key !== 'fingerprint') bad(`unknown key "${key}"`, `没有参数 “${key}”`);
+  const fingerprint = value.replace(/:/g, '').toLowerCase();
+  if (!/^[0-9a-f]{64}$/.test(fingerprint))
+    bad(
+      'fingerprint is the SHA-256 of the certificate, 64 hex digits',
+      'fingerprint 是证书的 SHA-256，64 位十六进制数',
+    );
+  return fingerprint;
+}
+
+export type ListenReach = Extract<NetworkReach, { kind: `${string}-listen` }>;
+
+/** Whether the terminal calls us. */
+export function isListening(reach: Reach): reach is ListenReach {
+  return reach.kind.endsWith('-listen');
 }
 
 /** The reach in the grammar above, defaults left out. */
@@ -92,5 +148,12 @@ export function formatReach(reach: Reach): string {
     if (reach.stopBits !== 1) params.push(`stopBits=${reach.stopBits}`);
     return `serial://${reach.path}?${params.join('&')}`;
   }
-  return `${reach.kind}://${reach.host.includes(':') ? `[${reach.host}]` : reach.host}:${reach.port}`;
+  if (reach.kind === 'file') return `file://${reach.path}`;
+  const query = reach.fingerprint === undefined ? '' : `?fingerprint=${reach.fingerprint}`;
+  return `${reach.kind}://${hostAndPort(reach)}${query}`;
+}
+
+/** `host:port`, with brackets around an IPv6 address. */
+export function hostAndPort(reach: NetworkReach): string {
+  return `${reach.host.includes(':') ? `[${reach.host}]` : reach.host}:${reach.port}`;
 }

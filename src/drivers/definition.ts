@@ -15,6 +15,7 @@ export const CAPABILITIES = Object.keys({
   'clock.read': true,
   'clock.set': true,
   'users.read': true,
+  'users.write': true,
 } satisfies Record<Capability, true>) as [Capability, ...Capability[]];
 
 const text = z.string().min(1).max(200);
@@ -51,6 +52,14 @@ export const definitionSchema = z.strictObject({
       tcp: socketReach.optional().meta(words('网关连接考勤机(TCP)', 'The gateway calls the terminal (TCP)')),
       'tcp-listen': socketReach.optional().meta(words('考勤机连接网关(TCP)', 'The terminal calls the gateway (TCP)')),
       udp: socketReach.optional().meta(words('UDP', 'UDP')),
+      http: socketReach.optional().meta(words('网关连接考勤机(HTTP)', 'The gateway calls the terminal (HTTP)')),
+      https: socketReach.optional().meta(words('网关连接考勤机(HTTPS)', 'The gateway calls the terminal (HTTPS)')),
+      'http-listen': socketReach
+        .optional()
+        .meta(words('考勤机连接网关(HTTP)', 'The terminal calls the gateway (HTTP)')),
+      'ws-listen': socketReach
+        .optional()
+        .meta(words('考勤机连接网关(WebSocket)', 'The terminal calls the gateway (WebSocket)')),
       serial: serialReach.optional().meta(words('串口 RS-232/RS-485', 'Serial line RS-232/RS-485')),
     })
     .meta(words('通常的连接方式', 'How it is usually reached')),

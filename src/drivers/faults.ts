@@ -13,7 +13,7 @@
  * | `echo` | | what the peer writes comes back to it (RS-485 half duplex) |
  * | `line-noise` | n | up to n random bytes before every message |
  */
-import type { Duplex } from 'node:stream';
+import { Duplex } from 'node:stream';
 import type { Clock } from '../core/time.js';
 
 /** The names in the table above; every driver's simulator knows them. */
@@ -140,4 +140,45 @@ export function createFaultyWire(
       if (faults.has('echo') && !link.destroyed) link.write(Uint8Array.from(chunk));
     },
   };
+}
+
+/**
+ * A link whose writes go through the faults of the moment: for simulators that leave their wire to an HTTP library. What the
+ * library writes in one turn counts as one message. Destroying either end destroys the other.
+ */
+export function faultyLink(
+  link: Duplex,
+  faults: Map<string, string>,
+  random: () => number,
+  clock: Clock,
+  signal: AbortSignal,
+): Duplex {
+  const wire = createFaultyWire(link, faults, random, clock);
+  const send = async (bytes: Uint8Array): Promise<void> => {
+    await wire.send(bytes, signal);
+    await wire.flush();
+  };
+  const outer = new Duplex({
+    allowHalfOpen: false,
+    read: () => void link.resume(),
+    write: (chunk: Uint8Array, _encoding, done) => void send(chunk).then(() => done(), done),
+    writev: (chunks, done) =>
+      void send(Buffer.concat(chunks.map((one) => one.chunk as Uint8Array))).then(() => done(), done),
+    final: (done) => {
+      link.end();
+      done();
+    },
+    destroy: (error, done) => {
+      link.destroy();
+      done(error);
+    },
+  });
+  link.on('data', (chunk: Uint8Array) => {
+    wire.received(chunk);
+    if (!outer.push(chunk)) link.pause();
+  });
+  link.on('end', () => outer.push(null));
+  link.on('error', () => outer.destroy());
+  link.on('close', () => outer.destroy());
+  return outer;
 }

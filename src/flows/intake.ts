@@ -171,6 +171,7 @@ export function createIntake(parts: IntakeParts): Intake {
 
   /** Reads the terminal's clock and keeps the offset; a change of more than 2 s is an event (P6). */
   const compareClocks = async (session: TerminalSession, serial: string): Promise<void> => {
+    if (!session.readClock) return;
     const wall = await session.readClock();
     const there = wallToInstant(wall, terminal.zone);
     if (there === null) {
@@ -314,7 +315,7 @@ export function createIntake(parts: IntakeParts): Intake {
     // One that cannot be reached stays `unreachable` until it answers: every retry is no news either.
     if (drainedSince === null && state !== 'unreachable') enter('connecting');
     await using link = await parts.openLink(terminal.reach, signal);
-    const wire: Wire = { clock: parts.wire, note };
+    const wire: Wire = { clock: parts.wire, note, zone: terminal.zone, host: null, dial: null, nextCall: null };
     await using session = await terminal.driver.open(link, terminal.options, wire, signal);
     const { serial } = await meetTerminal(session);
     await compareClocks(session, serial);

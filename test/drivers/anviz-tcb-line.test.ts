@@ -12,7 +12,7 @@ import type { Cursor, Finding, PunchPage, SimulatedPunch } from '../../src/drive
 import { createLinks, type Links } from '../../src/links/open.js';
 import { createPtyPair, type PtyPair } from '../links/pty.js';
 import { needs } from '../support/needs.js';
-import { history, keyOf, SECRET_FREE_USERS, SITE_ZONE } from './rig.js';
+import { benchWire, history, keyOf, SECRET_FREE_USERS, SITE_ZONE } from './rig.js';
 
 const socat = needs('socat');
 const clock = systemClock();
@@ -92,7 +92,7 @@ describe.skipIf(!socat.available)(`Anviz terminals on a serial line ${socat.reas
       pageTimeoutMs: 300,
       gapMs: 5,
     });
-    const wire = { clock, note: (finding: Finding) => findings.push(finding) };
+    const wire = benchWire(clock, (finding: Finding) => findings.push(finding));
     await using session = await anvizTcb.open(link, options, wire, stop.signal);
     kept.serial = (await session.identify()).serial;
     for await (const page of session.pages(kept.cursor, { follow: true })) {

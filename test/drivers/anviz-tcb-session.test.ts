@@ -16,7 +16,7 @@ import type { AnvizSession } from '../../src/drivers/anviz-tcb/session.js';
 import { createAnvizBus, type AnvizTerminal } from '../../src/drivers/anviz-tcb/simulator.js';
 import type { Cursor, Finding, PunchPage } from '../../src/drivers/driver.js';
 import { createFramer } from '../../src/drivers/framing.js';
-import { createRig, history, keyOf, type Rig, type RigOptions } from './rig.js';
+import { benchWire, createRig, history, keyOf, type Rig, type RigOptions } from './rig.js';
 
 interface Bench {
   readonly rig: Rig<AnvizOptions>;
@@ -58,7 +58,7 @@ function createBench(given: RigOptions = {}, others: readonly AnvizTerminal[] = 
           await using session = await anvizTcb.open(
             ours,
             anvizTcb.options.parse({ ...given.options, ...options }),
-            { clock: rig.clock, note: (finding) => findings.push(finding) },
+            benchWire(rig.clock, (finding) => findings.push(finding)),
             stop.signal,
           );
           return await work(session, theirs);
@@ -328,7 +328,7 @@ describe('on a bus', () => {
       bench.session(async (session, theirs) => {
         await session.identify();
         theirs.write(encodeAnswer(2, COMMAND.clock, 0, new Uint8Array(6)));
-        return session.readClock();
+        return session.readClock?.();
       }),
     ).rejects.toMatchObject({ code: 'bus-address-needed', kind: 'settings', context: { first: 1, second: 2 } });
   });
@@ -347,7 +347,7 @@ describe('on a bus', () => {
     const bench = createBench({ options: { gapMs: 50 } });
     const began = bench.rig.clock.ticks();
     await bench.session(async (session) => {
-      for (let count = 0; count < 11; count += 1) await session.readClock();
+      for (let count = 0; count < 11; count += 1) await session.readClock?.();
     });
     expect(bench.rig.clock.ticks() - began).toBeGreaterThanOrEqual(500);
   });
@@ -373,7 +373,7 @@ describe('authentication', () => {
   it('takes a password of digits as a number, and one from a file with its line end', async () => {
     for (const authPassword of [12345, '12345\n']) {
       const bench = createBench({ simulatorOptions: { authPassword: '12345' }, options: { authPassword } });
-      expect(await bench.session((session) => session.readClock())).toMatch(/^2026-09-10 08:/);
+      expect(await bench.session(async (session) => await session.readClock?.())).toMatch(/^2026-09-10 08:/);
     }
   });
 
@@ -392,7 +392,7 @@ describe('authentication', () => {
           return answer(...given);
         },
       });
-      expect(await session.readClock()).toMatch(/^2026-09-10 08:/);
+      expect(await session.readClock?.()).toMatch(/^2026-09-10 08:/);
     });
     expect(sent(bench, COMMAND.auth)).toHaveLength(2);
   });
@@ -441,7 +441,7 @@ describe('clock and live records', () => {
     const bench = createBench({ records: [], simulatorOptions: { epoch: '2000-01-01' } });
     bench.terminal.addRecord(at('42', '2026-09-10 07:59:00'));
     const given = await bench.session(async (session) => {
-      await session.readClock();
+      await session.readClock?.();
       const all: PunchPage[] = [];
       for await (const page of session.pages(null, { follow: false })) all.push(page);
       return all;
@@ -468,8 +468,8 @@ describe('clock and live records', () => {
   it('answers a heartbeat', async () => {
     const bench = createBench({ faults: { heartbeat: '' } });
     await bench.session(async (session) => {
-      await session.readClock();
-      await session.readClock();
+      await session.readClock?.();
+      await session.readClock?.();
     });
     expect(bench.asked.filter((frame) => frame.kind === 'answer')).toMatchObject([
       { address: 1, command: COMMAND.heartbeat, ret: 0 },
@@ -478,7 +478,7 @@ describe('clock and live records', () => {
 
   it('gives an impossible clock and record as they were told', async () => {
     const bench = createBench({ records: history(2), faults: { 'impossible-date': '' } });
-    expect(await bench.session((session) => session.readClock())).toBe('2000-13-32 25:61:61');
+    expect(await bench.session(async (session) => await session.readClock?.())).toBe('2000-13-32 25:61:61');
     expect((await bench.read())[0]?.punches[0]?.wallTime).toBe('2136-02-08 06:28:15');
   });
 

@@ -6,6 +6,7 @@ import type { Finding } from '../../src/drivers/driver.js';
 import { createExchange, type Exchange } from '../../src/drivers/exchange.js';
 import type { FrameRule } from '../../src/drivers/framing.js';
 import { createFakeClock, settle, type FakeClock } from '../support/fake-clock.js';
+import { benchWire } from './rig.js';
 
 /** A toy protocol: the first byte is the length of the frame, 1 to 9; every other byte is noise. */
 const RULE: FrameRule = {
@@ -29,7 +30,7 @@ function trial(idleFlushMs: number | null = null): Trial {
   for (const side of [ours, theirs]) side.on('error', () => undefined);
   const findings: Finding[] = [];
   const stop = new AbortController();
-  const wire = { clock, note: (finding: Finding) => void findings.push(finding) };
+  const wire = benchWire(clock, (finding: Finding) => void findings.push(finding));
   return {
     clock,
     ours,

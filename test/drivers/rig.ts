@@ -7,7 +7,7 @@ import { readFileSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { duplexPair, type Duplex } from 'node:stream';
 import { parseHex } from '../../src/core/bytes.js';
-import { zone, type WallTime, type Zone } from '../../src/core/time.js';
+import { zone, type Clock, type WallTime, type Zone } from '../../src/core/time.js';
 import type {
   Driver,
   Finding,
@@ -35,12 +35,25 @@ export interface RigOptions {
   /** Variants of the simulator; parsed by the driver. */
   readonly simulatorOptions?: Readonly<Record<string, unknown>>;
   readonly seed?: number;
+  /** The wire carries datagrams: each write is one message (UDP). */
+  readonly datagrams?: boolean;
+  /** Who dials: `never` the gateway dials (the default), `only` the terminal calls, `too` both. */
+  readonly calls?: 'never' | 'only' | 'too';
+}
+
+/** What a session has around it on the bench: a clock and an ear, nobody to dial. */
+export function benchWire(
+  clock: Clock,
+  note: (finding: Finding) => void = () => undefined,
+  more: Partial<Wire> = {},
+): Wire {
+  return { clock, note, zone: SITE_ZONE, host: null, dial: null, nextCall: null, ...more };
 }
 
 export interface Connection {
   readonly session: TerminalSession;
   readonly findings: Finding[];
-  /** The gateway's end of the wire. */
+  /** The gateway's end of the wire; the first one where there are several. */
   readonly link: Duplex;
   /** Everything the gateway has written, piece by piece. */
   readonly sent: readonly Uint8Array[];
@@ -129,34 +142,81 @@ export function createRig<Options>(driver: Driver<Options>, rigOptions: RigOptio
     clock,
     findings,
     async connect(options) {
-      const [ours, theirs] = duplexPair();
-      const sent: Uint8Array[] = [];
-      watched(ours, (bytes) => {
-        writes += 1;
-        sent.push(bytes);
-      });
-      watched(theirs, () => (writes += 1));
-      for (const side of [ours, theirs]) side.on('error', () => undefined);
+      const calls = rigOptions.calls ?? 'never';
       const serving = new AbortController();
-      const served = terminal.serve(theirs, serving.signal);
+      const served: Promise<void>[] = [];
+      const ends: Duplex[] = [];
+      const sent: Uint8Array[] = [];
       const stop = new AbortController();
       const seen: Finding[] = [];
-      const wire: Wire = {
+      const waiting: Duplex[] = [];
+      let wake: () => void = () => undefined;
+
+      /** A new wire: our end and theirs. */
+      const lay = (): readonly [ours: Duplex, theirs: Duplex] => {
+        const [ours, theirs] = duplexPair(
+          rigOptions.datagrams ? { readableObjectMode: true, writableObjectMode: true } : {},
+        );
+        watched(ours, (bytes) => {
+          writes += 1;
+          sent.push(bytes);
+        });
+        watched(theirs, () => (writes += 1));
+        for (const side of [ours, theirs]) side.on('error', () => undefined);
+        // A pair made of memory does not notice that one half is gone; a socket does.
+        ours.on('close', () => theirs.destroy());
+        theirs.on('close', () => ours.destroy());
+        ends.push(ours, theirs);
+        return [ours, theirs];
+      };
+      const dialled = (): Duplex => {
+        const [ours, theirs] = lay();
+        served.push(terminal.serve(theirs, serving.signal));
+        return ours;
+      };
+      const called = async (signal: AbortSignal): Promise<Duplex> => {
+        for (;;) {
+          signal.throwIfAborted();
+          const link = waiting.shift();
+          if (link) return link;
+          await new Promise<void>((resolve) => {
+            wake = resolve;
+            signal.addEventListener('abort', () => resolve(), { once: true });
+          });
+        }
+      };
+      const call = async (): Promise<Duplex> => {
+        const [ours, theirs] = lay();
+        writes += 1;
+        waiting.push(ours);
+        wake();
+        return Promise.resolve(theirs);
+      };
+      const hangUp = async (): Promise<void> => {
+        serving.abort();
+        for (const end of ends) end.destroy();
+        await Promise.allSettled(served);
+      };
+      const wire = benchWire(
         clock,
-        note: (finding) => {
+        (finding) => {
           seen.push(finding);
           findings.push(finding);
         },
-      };
-      const hangUp = async (): Promise<void> => {
-        ours.destroy();
-        theirs.destroy();
-        serving.abort();
-        await served.catch(() => undefined);
-      };
+        {
+          host: calls === 'only' ? null : '192.0.2.9',
+          dial: calls === 'only' ? null : async () => Promise.resolve(dialled()),
+          nextCall: calls === 'never' ? null : called,
+        },
+      );
       try {
+        if (calls !== 'never') {
+          if (!terminal.call) throw new Error(`${driver.name}: its simulator does not call`);
+          served.push(terminal.call(call, serving.signal));
+        }
+        const link = calls === 'only' ? await called(stop.signal) : dialled();
         const session = await driver.open(
-          ours,
+          link,
           driver.options.parse(options ?? rigOptions.options ?? {}),
           wire,
           stop.signal,
@@ -164,7 +224,7 @@ export function createRig<Options>(driver: Driver<Options>, rigOptions: RigOptio
         return {
           session,
           findings: seen,
-          link: ours,
+          link,
           sent,
           abort: () => stop.abort(),
           close: async () => {

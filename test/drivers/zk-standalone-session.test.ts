@@ -7,7 +7,7 @@ import { createFramer } from '../../src/drivers/framing.js';
 import { COMMAND } from '../../src/drivers/zk-standalone/codes.js';
 import { TCP_FRAMES, untcp } from '../../src/drivers/zk-standalone/codec.js';
 import { zkStandalone } from '../../src/drivers/zk-standalone/driver.js';
-import { history, keyOf, readPages } from './rig.js';
+import { benchWire, history, keyOf, readPages } from './rig.js';
 import { codes, keys, open, truth, zkRig } from './zk-standalone-rig.js';
 
 const chunked = { smallAnswerBytes: 0, packetBytes: 100 };
@@ -55,7 +55,7 @@ describe('connecting', () => {
     const opening = zkStandalone.open(
       ours,
       zkStandalone.options.parse({}),
-      { clock: rig.clock, note: () => undefined },
+      benchWire(rig.clock, () => undefined),
       new AbortController().signal,
     );
     await expect(rig.run(opening)).rejects.toMatchObject({

@@ -45,6 +45,8 @@ async function run(stop: (punches: number, confirmed: number) => boolean): Promi
   const driver: Driver = {
     ...{ name: 'pages', options: z.unknown(), simulatorOptions: z.unknown(), faults: [], capabilities: new Set() },
     ...{ defaultPort: null, decoderVersion: '1', seqIsIdentity: false, open: async () => session },
+    reaches: new Set(['tcp']),
+    scrub: (_options, _from, bytes) => bytes,
     decoder: () => ({ push: () => [], end: () => [] }),
     simulate: () => {
       throw new Error('not simulated');

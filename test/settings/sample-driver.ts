@@ -21,7 +21,9 @@ export const sampleDriver: Driver = {
   defaultPort: 5010,
   decoderVersion: '1',
   seqIsIdentity: false,
+  reaches: new Set(['tcp', 'serial'] as const),
   open: never,
+  scrub: never,
   decoder: never,
   simulate: never,
 };

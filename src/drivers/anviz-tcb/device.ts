@@ -55,6 +55,7 @@ export interface Device {
   readonly connections: number;
   answer(frame: Frame, connection: DeviceConnection): Response;
   addUser(user: SimulatedUser): void;
+  users(): readonly SimulatedUser[];
   addRecord(record: SimulatedPunch): SimulatedPunch;
   punch(userId: string, how: { readonly verify?: Verify; readonly direction?: Direction }): SimulatedPunch;
   records(): readonly SimulatedPunch[];
@@ -295,6 +296,7 @@ export function createDevice(setup: SimulatorSetup, options: AnvizSimulatorOptio
       return obey(frame, connection);
     },
     addUser: (user) => void users.push(user),
+    users: () => users,
     addRecord: (record) => keep(record, false).told,
     punch,
     records: () => kept.map((one) => one.told),

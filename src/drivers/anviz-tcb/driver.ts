@@ -35,6 +35,7 @@ export const anvizTcb: AnvizDriver = {
   ],
   capabilities: new Set(['punch.poll', 'punch.live', 'clock.read', 'clock.set', 'users.read']),
   defaultPort: 5010,
+  reaches: new Set(['tcp', 'tcp-listen', 'serial']),
   decoderVersion: '1',
   seqIsIdentity: false,
   async open(link, options, wire, signal) {
@@ -47,6 +48,7 @@ export const anvizTcb: AnvizDriver = {
     }
     return createSession(conversation, options, wire);
   },
+  scrub: (_options, _from, bytes) => bytes,
   decoder: (options) => createDecoder(options),
   simulate: simulateAnviz,
 };

@@ -37,10 +37,12 @@ export const zkStandalone: Driver<ZkOptions> = {
   ],
   capabilities: new Set(['punch.poll', 'punch.live', 'clock.read', 'clock.set', 'users.read']),
   defaultPort: 4370,
+  reaches: new Set(['tcp', 'udp']),
   decoderVersion: 'zk-standalone/1',
   // The protocol has no record number.
   seqIsIdentity: false,
   open: openSession,
   decoder: createDecoder,
+  scrub: (_options, _from, bytes) => bytes,
   simulate: createSimulator,
 };

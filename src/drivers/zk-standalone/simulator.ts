@@ -75,6 +75,7 @@ export function createSimulator(setup: SimulatorSetup): SimulatedTerminal {
         true,
       ),
     addRecord: (made) => void record(made, false),
+    users: () => state.users,
     records: () => state.all,
     setClockOffset: (ms) => void (state.clockOffsetMs = ms),
     wallClock: () => wallClock(state),
