@@ -1,11 +1,15 @@
 /**
  * `rollcall simulate terminal`: a terminal made of software on a real wire, in a process of its own. It is reached the
- * way the gateway would reach it: `tcp://host:port` listens there, `serial://…` opens the other end of a cable or pty.
+ * way the gateway would reach it: `tcp://host:port` listens there, `tcp-listen://host:port` calls there, `serial://…` opens
+ * the other end of a cable or pty, `file://…` writes a log file and ends.
  * With `--control PORT` a test steers it over TCP on loopback, one JSON command a line, one JSON answer a line.
  */
 import { DIRECTIONS, VERIFIES } from '../core/punch-words.js';
+import { createWriteStream } from 'node:fs';
 import { createServer, type Server, type Socket } from 'node:net';
 import { createInterface } from 'node:readline';
+import { Duplex, Readable } from 'node:stream';
+import { finished } from 'node:stream/promises';
 import { z } from 'zod';
 import { asGatewayError, fail } from '../core/errors.js';
 import { silentLog } from '../core/log.js';
@@ -14,7 +18,8 @@ import { parseWallTime, systemClock, type Clock, type WallTime, type Zone } from
 import { HISTORY_END, simulatedHistory, simulatedUsers } from '../demo/people.js';
 import type { Driver, SimulatedTerminal } from '../drivers/driver.js';
 import { createLinks, type Links } from '../links/open.js';
-import { accept } from '../links/socket.js';
+import { serveDatagrams } from '../links/datagram.js';
+import { accept, socketLink } from '../links/socket.js';
 import { createTap } from '../links/tap.js';
 import { EXIT, type Console } from './console.js';
 import { checkFault, checkOptions, findDriver, parseFaults, parseSets } from './options.js';
@@ -119,20 +124,74 @@ function serveControl(driver: Driver, terminal: SimulatedTerminal, port: number)
   });
 }
 
-/** Serves a serial line for as long as it exists; opens it again when the cable comes back. */
-async function serveSerial(
-  terminal: SimulatedTerminal,
-  reach: Reach,
-  links: Links,
-  clock: Clock,
-  signal: AbortSignal,
-  ready: () => void,
-): Promise<void> {
-  for (;;) {
-    {
-      await using link = await links.open(reach, signal);
+interface Stage {
+  readonly links: Links;
+  readonly clock: Clock;
+  readonly signal: AbortSignal;
+  readonly ready: () => void;
+}
+
+/** Plays the terminal on its wire until the signal aborts. A reach is always told as the gateway sees it. */
+async function play(terminal: SimulatedTerminal, reach: Reach, stage: Stage): Promise<void> {
+  const { clock, signal, ready } = stage;
+  switch (reach.kind) {
+    case 'serial':
+      return serveAgain(terminal, reach, stage);
+    case 'tcp':
+    case 'http': {
+      const tap = createTap(clock);
+      const { closed } = await accept(
+        { ...reach, kind: 'tcp-listen' },
+        (link) => terminal.serve(link, signal),
+        signal,
+        (socket, peer) => socketLink(socket, tap.stream(peer)),
+      );
       ready();
+      return closed;
+    }
+    case 'udp': {
+      const { closed } = await serveDatagrams(reach, (link) => terminal.serve(link, signal), signal);
+      ready();
+      return closed;
+    }
+    case 'tcp-listen':
+    case 'http-listen':
+    case 'ws-listen': {
+      const towards: Reach = { ...reach, kind: reach.kind === 'ws-listen' ? 'ws' : 'tcp' };
+      ready();
+      if (!terminal.call) return serveAgain(terminal, towards, stage);
+      return terminal.call((ended) => stage.links.open(towards, ended), signal);
+    }
+    case 'file': {
+      const written = Duplex.from({ readable: Readable.from([]), writable: createWriteStream(reach.path) });
+      await terminal.serve(written, signal);
+      written.end();
+      await finished(written, { readable: false });
+      ready();
+      return;
+    }
+    case 'https':
+    case 'ws':
+      throw fail('bad-reach', {
+        reach: formatReach(reach),
+        reason: 'no terminal is simulated on this kind of link',
+        reasonZh: '模拟器不支持这种连接',
+      });
+  }
+}
+
+/** Serves a line for as long as it exists; opens it again when the cable comes back, or the gateway does. */
+async function serveAgain(terminal: SimulatedTerminal, reach: Reach, stage: Stage): Promise<void> {
+  const { links, clock, signal, ready } = stage;
+  for (let told = false; ;) {
+    try {
+      await using link = await links.open(reach, signal);
+      if (!told) ready();
+      told = true;
       await terminal.serve(link, signal);
+    } catch (error) {
+      // A gateway that is away is called again; a wrong device path is a mistake of whoever typed it.
+      if (!told && reach.kind === 'serial') throw error;
     }
     if (signal.aborted) return;
     await clock.sleep(200, signal).catch(() => undefined);
@@ -178,30 +237,8 @@ export async function runSimulateTerminal(
     io.err(`模拟考勤机已就绪：${formatReach(reach)}（Ctrl+C 结束）。 Simulated terminal ready; Ctrl+C ends it.`);
   };
   try {
-    if (reach.kind === 'serial') {
-      await using links = createLinks({ clock, log: silentLog() });
-      let told = false;
-      await serveSerial(terminal, reach, links, clock, signal, () => {
-        if (!told) ready();
-        told = true;
-      });
-    } else if (reach.kind === 'tcp') {
-      const tap = createTap(clock);
-      const listening = await accept(
-        { ...reach, kind: 'tcp-listen' },
-        (link) => terminal.serve(link, signal),
-        signal,
-        (peer) => tap.stream(peer),
-      );
-      ready();
-      await listening.closed;
-    } else {
-      throw fail('bad-reach', {
-        reach: args.reach,
-        reason: 'this simulator serves tcp:// and serial://',
-        reasonZh: '模拟器只支持 tcp:// 和 serial://',
-      });
-    }
+    await using links = createLinks({ clock, log: silentLog() });
+    await play(terminal, reach, { links, clock, signal, ready });
   } catch (error) {
     if (!signal.aborted) throw error;
   } finally {

@@ -16,7 +16,7 @@ import { systemClock, type Clock, type LocalDate, type SteppedClock, type Zone }
 import type { Driver, SimulatedTerminal, SimulatorSetup } from '../drivers/driver.js';
 import { buildGateway, signingKeyOf, type Gateway } from '../gateway.js';
 import { createLinks, type Links } from '../links/open.js';
-import { accept } from '../links/socket.js';
+import { accept, socketLink } from '../links/socket.js';
 import { createTap } from '../links/tap.js';
 import { createPlatform, type Platform } from '../platform/platform.js';
 import { checkSettings as checkPlatformSettings } from '../platform/settings.js';
@@ -132,7 +132,7 @@ async function connectTerminals(
       { kind: 'tcp-listen', host: '127.0.0.1', port: 0 },
       (link) => terminal.serve(link, AbortSignal.any([stop.signal, life.signal])),
       stop.signal,
-      (peer) => tap.stream(peer),
+      (socket, peer) => socketLink(socket, tap.stream(peer)),
     );
     closed.catch(() => undefined);
     const restart = (): void => {

@@ -9,8 +9,16 @@
 import type { Duplex } from 'node:stream';
 import { asGatewayError, fail } from '../core/errors.js';
 import type { Log } from '../core/log.js';
-import { formatReach, type Reach } from '../core/reach.js';
-import { instant, instantToWall, wallToInstant, type Clock, type Instant, type Zone } from '../core/time.js';
+import { formatReach, hostAndPort, isListening, type Reach } from '../core/reach.js';
+import {
+  instant,
+  instantToWall,
+  linkedController,
+  wallToInstant,
+  type Clock,
+  type Instant,
+  type Zone,
+} from '../core/time.js';
 import type { Bell, Unit } from '../core/unit.js';
 import type {
   Cursor,
@@ -23,6 +31,7 @@ import type {
   Wire,
 } from '../drivers/driver.js';
 import type { Delivery, PunchFact } from '../rules/facts.js';
+import { punchFact } from '../rules/punch-fact.js';
 import type { Store, TouchedDay } from '../store/store.js';
 
 export interface TerminalSetup {
@@ -46,7 +55,12 @@ export interface TerminalSetup {
 export interface IntakeParts {
   readonly terminal: TerminalSetup;
   readonly store: Store;
+  /** Opens a link; where the terminal calls, waits until it does. */
   readonly openLink: (reach: Reach, signal: AbortSignal) => Promise<Duplex & AsyncDisposable>;
+  /** The next call of this terminal; null where it never calls. */
+  readonly nextCall?: ((signal: AbortSignal) => Promise<Duplex>) | null;
+  /** Brings the list of people in the terminal up to date; called between two pages, when everything is read. */
+  readonly enrol?: (session: TerminalSession, serial: string, signal: AbortSignal) => Promise<void>;
   readonly clock: Clock;
   readonly wire: Clock;
   readonly log: Log;
@@ -59,7 +73,7 @@ export interface IntakeParts {
   readonly effective: (punch: Omit<PunchFact, 'effective'>) => Instant | null;
 }
 
-export type TerminalState = 'connecting' | 'reading' | 'live' | 'waiting' | 'unreachable';
+export type TerminalState = 'awaiting-call' | 'connecting' | 'reading' | 'live' | 'waiting' | 'unreachable';
 
 export interface TerminalStatus {
   readonly id: string;
@@ -76,7 +90,7 @@ export interface TerminalStatus {
   readonly lastPunchAt: Instant | null;
   readonly stored: number;
   readonly repeated: number;
-  /** What the terminal announced and what was read, when they differ. */
+  /** Announced and read, when they differ. */
   readonly mismatch: { readonly announced: number; readonly decoded: number } | null;
   readonly findings: Readonly<Record<string, number>>;
 }
@@ -90,7 +104,13 @@ const bindingKey = (id: string): string => `terminal:${id}`;
 const CLOCK_EVENT_STEP_MS = 2000;
 /** Punches in one transaction: some tens of milliseconds in which nothing else in this process moves (P10). */
 const PUNCHES_PER_COMMIT = 500;
-const REPORTED_FINDINGS = new Set<Finding['code']>(['epoch-changed', 'unknown-layout', 'memory-low']);
+const REPORTED_FINDINGS = new Set<Finding['code']>([
+  'epoch-changed',
+  'unknown-layout',
+  'memory-low',
+  'gap',
+  'clock-odd',
+]);
 
 export function createIntake(parts: IntakeParts): Intake {
   const { terminal, store, clock, log } = parts;
@@ -112,6 +132,7 @@ export function createIntake(parts: IntakeParts): Intake {
   /** Monotonic time since which the terminal was drained without a failure; what a later poll brings is live. */
   let drainedSince: number | null = null;
   const findings = new Map<string, number>();
+  const reported = new Set<Finding['code']>();
 
   const enter = (next: TerminalState): void => {
     if (next !== state) since = clock.now();
@@ -121,7 +142,9 @@ export function createIntake(parts: IntakeParts): Intake {
   const note = (finding: Finding): void => {
     findings.set(finding.code, (findings.get(finding.code) ?? 0) + 1);
     log.debug({ terminal: terminal.id, finding: finding.code, ...finding.data }, finding.text);
-    if (REPORTED_FINDINGS.has(finding.code)) {
+    // Once a session: what goes on and on must not fill the journal.
+    if (REPORTED_FINDINGS.has(finding.code) && !reported.has(finding.code)) {
+      reported.add(finding.code);
       store.transact((tx) =>
         tx.addEvent({
           kind: 'event',
@@ -198,37 +221,13 @@ export function createIntake(parts: IntakeParts): Intake {
   };
 
   const factOf = (record: PunchRecord, serial: string, delivery: Delivery): PunchFact => {
-    const rx = clock.now();
-    const told = wallToInstant(record.wallTime, terminal.zone);
-    const draft: Omit<PunchFact, 'effective'> = {
-      kind: 'punch',
-      deviceSn: serial,
-      terminalId: terminal.id,
-      deviceUserId: record.deviceUserId,
-      deviceUid: record.deviceUid,
-      wallTime: record.wallTime,
-      instant: told,
-      rx,
-      rxTicks: Math.trunc(clock.ticks()),
-      clockTrusted: clock.trusted(),
-      offsetMs: offset?.ms ?? null,
-      offsetAgeMs: offset ? Math.trunc(clock.ticks() - offset.ticks) : null,
-      direction: record.direction,
-      directionRaw: record.directionRaw,
-      verify: record.verify,
-      verifyRaw: record.verifyRaw,
-      score: record.score,
-      source: record.source,
-      delivery,
-      seq: record.seq,
-      seqEpoch: null,
-      seqIsIdentity: terminal.driver.seqIsIdentity,
-      firmware: identity?.firmware ?? null,
-      raw: record.raw,
-      decoder: `${terminal.driver.name}/${terminal.driver.decoderVersion}`,
-      traineeNo: parts.match(terminal.id, record.deviceUserId, told ?? rx),
+    const { name: driver, decoderVersion, seqIsIdentity } = terminal.driver;
+    const how = {
+      ...{ terminalId: terminal.id, deviceSn: serial, zone: terminal.zone, rx: clock.now(), rxTicks: clock.ticks() },
+      ...{ clockTrusted: clock.trusted(), offset, delivery, seqIsIdentity, firmware: identity?.firmware ?? null },
+      decoder: `${driver}/${decoderVersion}`,
     };
-    return { ...draft, effective: parts.effective(draft) };
+    return punchFact(record, how, parts.match, parts.effective);
   };
 
   /** One commit: punches, days they touch, reading position. */
@@ -238,12 +237,14 @@ export function createIntake(parts: IntakeParts): Intake {
     const news = short !== null && mismatch?.announced !== short.announced ? short : null;
     const added = store.transact((tx) => {
       let count = 0;
+      let impossible = 0;
       for (const record of page.punches) {
         const delivery: Delivery =
           record.source === 'realtime' || record.source === 'push' || live ? 'live' : 'backfill';
         const fact = factOf(record, serial, delivery);
         if (tx.addPunch(fact) === null) continue;
         count += 1;
+        if (fact.instant === null) impossible += 1;
         const cause = delivery === 'live' ? 'punch' : 'backfill';
         for (const day of parts.daysTouchedBy(fact)) tx.touchDay({ ...day, cause });
       }
@@ -251,6 +252,11 @@ export function createIntake(parts: IntakeParts): Intake {
       if (news) {
         const data = { terminal: terminal.id, deviceSn: serial, announced: news.announced, decoded: news.decoded };
         tx.addEvent({ kind: 'event', what: 'count-mismatch', at: clock.now(), data });
+      }
+      if (impossible > 0) {
+        findings.set('impossible-date', (findings.get('impossible-date') ?? 0) + impossible);
+        const data = { terminal: terminal.id, deviceSn: serial, state: 'impossible-date', punches: impossible };
+        tx.addEvent({ kind: 'event', what: 'device', at: clock.now(), data });
       }
       return count;
     });
@@ -292,13 +298,17 @@ export function createIntake(parts: IntakeParts): Intake {
           drainedTicks = begun;
           drainedSince ??= begun;
           await correctClock(session, serial);
+          await parts.enrol?.(session, serial, signal);
         } else drainedSince = null;
         begun = clock.ticks();
       } else if (page.punches.length === 0) {
         // A session that follows yields an empty page now and then, so that the clock is compared again.
         begun = clock.ticks();
         await compareClocks(session, serial);
-        if (complete) drainedTicks = begun;
+        if (complete) {
+          drainedTicks = begun;
+          await parts.enrol?.(session, serial, signal);
+        }
       }
     }
   };
@@ -313,13 +323,32 @@ export function createIntake(parts: IntakeParts): Intake {
   const visit = async (signal: AbortSignal): Promise<void> => {
     // A terminal that is polled stays `waiting` between two good reads: a visit every few seconds is no news.
     // One that cannot be reached stays `unreachable` until it answers: every retry is no news either.
-    if (drainedSince === null && state !== 'unreachable') enter('connecting');
-    await using link = await parts.openLink(terminal.reach, signal);
-    const wire: Wire = { clock: parts.wire, note, zone: terminal.zone, host: null, dial: null, nextCall: null };
-    await using session = await terminal.driver.open(link, terminal.options, wire, signal);
-    const { serial } = await meetTerminal(session);
-    await compareClocks(session, serial);
-    await readAll(session, serial, signal);
+    reported.clear();
+    const { reach } = terminal;
+    const calls = isListening(reach);
+    if (drainedSince === null && state !== 'unreachable') enter(calls ? 'awaiting-call' : 'connecting');
+    await using link = await parts.openLink(reach, signal);
+    if (calls) enter('connecting');
+    // What a session dials or waits for ends with it, whatever it forgets.
+    const over = linkedController(signal);
+    const { nextCall } = parts;
+    const dialled = !calls && 'host' in reach;
+    const wire: Wire = {
+      clock: parts.wire,
+      note,
+      zone: terminal.zone,
+      host: dialled ? hostAndPort(reach) : null,
+      dial: dialled ? () => parts.openLink(reach, over.signal) : null,
+      nextCall: nextCall ? () => nextCall(over.signal) : null,
+    };
+    try {
+      await using session = await terminal.driver.open(link, terminal.options, wire, signal);
+      const { serial } = await meetTerminal(session);
+      await compareClocks(session, serial);
+      await readAll(session, serial, signal);
+    } finally {
+      over.end();
+    }
   };
 
   const wentOffline = (error: unknown): void => {
@@ -328,14 +357,8 @@ export function createIntake(parts: IntakeParts): Intake {
     const { code, kind } = asGatewayError(error);
     // When our own disk refuses, the terminal is not to blame, and there is nowhere to write it.
     if (!online || kind === 'storage') return;
-    store.transact((tx) =>
-      tx.addEvent({
-        kind: 'event',
-        what: 'device',
-        at: clock.now(),
-        data: { state: 'offline', terminal: terminal.id, deviceSn: identity?.serial ?? null, why: code },
-      }),
-    );
+    const data = { state: 'offline', terminal: terminal.id, deviceSn: identity?.serial ?? null, why: code };
+    store.transact((tx) => tx.addEvent({ kind: 'event', what: 'device', at: clock.now(), data }));
     online = false;
     parts.bell.ring();
   };

@@ -5,13 +5,12 @@
  */
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import { Duplex } from 'node:stream';
-import { fail, systemCode, type GatewayError } from '../core/errors.js';
-import { formatReach, type Reach } from '../core/reach.js';
+import { fail, GatewayError, systemCode } from '../core/errors.js';
+import { formatReach, type ListenReach, type NetworkReach, type Reach } from '../core/reach.js';
 import { within, type Clock } from '../core/time.js';
 import type { TapStream } from './tap.js';
 
-export type TcpReach = Extract<Reach, { kind: 'tcp' }>;
-export type ListenReach = Extract<Reach, { kind: 'tcp-listen' }>;
+export type TcpReach = Extract<NetworkReach, { kind: 'tcp' | 'http' }>;
 
 /** A byte stream to a terminal. Disposing closes it and waits until it is closed; it never throws. */
 export type Link = Duplex & AsyncDisposable;
@@ -34,11 +33,21 @@ const WORDS: Readonly<Record<string, readonly [en: string, zh: string]>> = {
 
 /** A failure to open, as `link-refused`; the system's code is part of the reason in every language. */
 export function refused(reach: Reach, error: unknown): GatewayError {
+  if (error instanceof GatewayError) return error;
   const code = systemCode(error);
   const words = code === undefined ? undefined : WORDS[code];
   const reason = code ?? (error instanceof Error ? error.message : String(error));
   const [en, zh] = words ? words.map((word) => `${reason}, ${word}`) : [reason, reason];
   return fail('link-refused', { reach: formatReach(reach), reason: en ?? reason, reasonZh: zh ?? reason }, error);
+}
+
+/** A dial that nobody answered in time. */
+export function timedOut(reach: Reach, timeoutMs: number): GatewayError {
+  return fail('link-refused', {
+    reach: formatReach(reach),
+    reason: `no connection within ${timeoutMs} ms`,
+    reasonZh: `${timeoutMs} 毫秒内未能连接`,
+  });
 }
 
 /** A socket with the tap in between. */
@@ -104,10 +113,11 @@ export async function disposeStream(stream: Duplex): Promise<void> {
   await closed;
 }
 
-function prepared(socket: Socket): Socket {
+/** A connected socket as a link. */
+export function socketLink(socket: Socket, tap: TapStream): Link {
   socket.setNoDelay(true);
   socket.setKeepAlive(true, KEEPALIVE_MS);
-  return socket;
+  return new TcpLink(socket, tap);
 }
 
 /** Dials. Throws `link-refused` on failure and after `timeoutMs`; the signal's reason when aborted before. */
@@ -126,20 +136,14 @@ export async function dial(
   });
   try {
     const outcome = await within(clock, timeoutMs, signal, connected);
-    if (outcome === 'late') {
-      throw fail('link-refused', {
-        reach: formatReach(reach),
-        reason: `no connection within ${timeoutMs} ms`,
-        reasonZh: `${timeoutMs} 毫秒内未能连接`,
-      });
-    }
+    if (outcome === 'late') throw timedOut(reach, timeoutMs);
   } catch (error) {
     socket.on('error', () => undefined);
     socket.destroy();
     signal.throwIfAborted();
-    throw systemCode(error) === undefined ? error : refused(reach, error);
+    throw refused(reach, error);
   }
-  return new TcpLink(prepared(socket), tap);
+  return socketLink(socket, tap);
 }
 
 export interface Listening {
@@ -150,20 +154,32 @@ export interface Listening {
   readonly closed: Promise<void>;
 }
 
+/** More callers at once than any classroom has are turned away. */
+const CALLERS_MAX = 512;
+
 /**
  * Accepts connections until the signal aborts; then closes the listener and every link. `onLink` may return a
- * promise; the link is closed when it settles. A rejection ends that link only.
+ * promise; the link is closed when it settles. A rejection ends that link only. `prepare` makes the link of a socket.
  */
 export async function accept(
   reach: ListenReach,
   onLink: (link: Link, peer: string) => Promise<void>,
   signal: AbortSignal,
-  tap: (peer: string) => TapStream,
+  prepare: (socket: Socket, peer: string) => Link | Promise<Link>,
 ): Promise<Listening> {
   signal.throwIfAborted();
   const links = new Set<Link>();
-  const serve = async (link: Link, peer: string): Promise<void> => {
+  const serve = async (socket: Socket, peer: string): Promise<void> => {
+    // Whoever leaves while its first bytes are looked at is nobody's error.
+    const ignore = (): void => undefined;
+    socket.on('error', ignore);
+    const link = await Promise.resolve(prepare(socket, peer)).catch(() => null);
+    if (link === null) {
+      socket.destroy();
+      return;
+    }
     links.add(link);
+    if (isAborted(signal)) link.destroy();
     try {
       await onLink(link, peer);
     } catch (error) {
@@ -177,12 +193,13 @@ export async function accept(
   };
   const server: Server = createServer((socket) => {
     const peer = `${socket.remoteAddress ?? 'unknown'}:${socket.remotePort ?? 0}`;
-    void serve(new TcpLink(prepared(socket), tap(peer)), peer);
+    void serve(socket, peer);
   });
   await new Promise<void>((resolve, reject) => {
     server.once('error', (error) => reject(refused(reach, error)));
     server.listen({ host: reach.host, port: reach.port }, () => resolve());
   });
+  server.maxConnections = CALLERS_MAX;
   // After it listens, a server's error (too many open files) costs one connection, not the listener.
   server.on('error', () => undefined);
   const address = server.address();
