@@ -18,6 +18,13 @@ driverContract({
     { name: 'that wants function 1', simulatorOptions: { attendanceFunction: 1 } },
     { name: 'with GET_FREE_SIZES of 92 bytes', simulatorOptions: { sizesBytes: 92 } },
     { name: 'that keeps its session id in DATA', simulatorOptions: { dataSession: 'session', smallAnswerBytes: 0 } },
+    { name: 'over datagrams', datagrams: true, simulatorOptions: { smallAnswerBytes: 0 } },
+    { name: 'over datagrams that get lost', datagrams: true, simulatorOptions: { smallAnswerBytes: 0, packetBytes: 200 }, faults: { lose: '0.05' } },
+    { name: 'over datagrams that come twice', datagrams: true, simulatorOptions: { smallAnswerBytes: 0, packetBytes: 200 }, faults: { repeat: '2' } },
+    { name: 'over datagrams that overtake each other', datagrams: true, simulatorOptions: { smallAnswerBytes: 0, packetBytes: 200 }, faults: { reorder: '3' } },
+    { name: 'over datagrams, with every misfortune and records of 8 bytes', datagrams: true, simulatorOptions: { recordBytes: 8, userBytes: 28, smallAnswerBytes: 0, packetBytes: 100 }, faults: { reorder: '', repeat: '', lose: '' } },
+    { name: 'over datagrams without an index', datagrams: true, simulatorOptions: { smallAnswerBytes: 0, packetBytes: 200, dataSession: 'session' }, faults: { lose: '0.03' } },
+    { name: 'of old firmware over datagrams', datagrams: true, simulatorOptions: { directOnly: true, directRefusal: 'error', smallAnswerBytes: 0, recordBytes: 16, userBytes: 28 }, faults: { lose: '0.03' } },
     {
       name: 'with an odd answer to CONNECT and none to EXIT',
       simulatorOptions: { connectReplyId: 7, connectExtraByte: true, exitAck: false },

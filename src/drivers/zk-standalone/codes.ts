@@ -9,9 +9,12 @@ export const COMMAND = {
   DB_RRQ: 7,
   USER_WRQ: 8,
   USERTEMP_RRQ: 9,
+  /** Writing of templates; never sent by us, known so that captures can be scrubbed. */
+  USERTEMP_WRQ: 10,
   OPTIONS_RRQ: 11,
   OPTIONS_WRQ: 12,
   ATTLOG_RRQ: 13,
+  DELETE_USER: 18,
   OPLOG_RRQ: 34,
   GET_FREE_SIZES: 50,
   STATE_RRQ: 64,
@@ -46,6 +49,11 @@ export const COMMAND = {
 } as const;
 
 const NAMES = new Map<number, string>(Object.entries(COMMAND).map(([name, code]) => [code, name]));
+
+/** Whether a packet may begin with this code. */
+export function isKnownCommand(code: number): boolean {
+  return NAMES.has(code);
+}
 
 /** `CONNECT`, or `1234?` for a code we do not know. */
 export function commandName(code: number): string {

@@ -4,15 +4,18 @@
  * is never mistaken for an answer and a request may be made while somebody waits for events.
  *
  * A request that is repeated gets a new reply id, so a late answer to the first try cannot be taken for data of the
- * second. The session field of answers is never checked: it is a packet index, a state or an event code.
+ * second. Over datagrams a single request keeps its id when it is sent again, since any answer to it will do; what is
+ * answered by many packets gets a new one there too. The session field of answers is never checked: it is a packet
+ * index, a state or an event code.
  */
 import type { Duplex } from 'node:stream';
 import { fail, GatewayError } from '../../core/errors.js';
 import { within, type Clock } from '../../core/time.js';
 import type { Wire } from '../driver.js';
-import { createExchange } from '../exchange.js';
+import { createBell, createTally, type Bell } from './bells.js';
 import { COMMAND, commandName } from './codes.js';
-import { NO_DATA, TCP_FRAMES, tcpFrame, untcp, type ReceivedPacket } from './codec.js';
+import { NO_DATA, type ReceivedPacket } from './codec.js';
+import { createPacketWire } from './packet-wire.js';
 
 export interface RequestOptions {
   readonly timeoutMs: number;
@@ -30,6 +33,10 @@ export interface Turn {
 export interface Conversation {
   /** Session id given by CONNECT; part of everything sent from then on. */
   adopt(session: number): void;
+  /** Packets are datagrams: they may be lost, doubled, and overtaken. */
+  readonly datagrams: boolean;
+  /** The session id in use; some firmwares write it into every packet of data. */
+  readonly session: number;
   /** Sends and gives the one answer. Busy answers (retry, repeat) and silence are asked again. Refusals are returned. */
   request(command: number, data: Uint8Array, options: RequestOptions): Promise<ReceivedPacket>;
   /** Like `request`, and throws `bad-reply` when the answer is not ACK_OK. */
@@ -57,43 +64,18 @@ export interface Conversation {
   close(): Promise<void>;
 }
 
-const FOREVER_MS = 0x7fffffff;
-const IDLE_FLUSH_MS = 5000;
 const REPLIES_MAX = 8192;
 const EVENTS_MAX = 100_000;
 const EXIT_WAIT_MS = 500;
 const BUSY_PAUSE_MS = 1000;
-
-/** Wakes everyone who waits for something to happen. */
-function createBell(): { ring(): void; next(): Promise<void> } {
-  let waiting: (() => void)[] = [];
-  return {
-    ring() {
-      const woken = waiting;
-      waiting = [];
-      for (const wake of woken) wake();
-    },
-    next: () => new Promise<void>((resolve) => waiting.push(resolve)),
-  };
-}
-
-/** Notes the first, the tenth, the hundredth ... of a kind, so that a sick terminal does not flood the log. */
-function createTally(note: (count: number) => void): () => void {
-  let count = 0;
-  let next = 1;
-  return () => {
-    count += 1;
-    if (count < next) return;
-    next *= 10;
-    note(count);
-  };
-}
+/** First pause before a datagram without answer is sent again; each further pause is twice as long. */
+const RESEND_MS = 1000;
 
 export function createConversation(link: Duplex, wire: Wire, signal: AbortSignal): Conversation {
   const { clock } = wire;
   // The exchange outlives the caller's signal by the moment that EXIT needs.
   const life = new AbortController();
-  const exchange = createExchange(link, TCP_FRAMES, { idleFlushMs: IDLE_FLUSH_MS }, wire, life.signal);
+  const packets = createPacketWire(link, wire, life.signal);
   const bell = createBell();
   let session = 0;
   let lastReply = -1;
@@ -122,8 +104,8 @@ export function createConversation(link: Duplex, wire: Wire, signal: AbortSignal
     if (packet.checksum === 'wrong') wrongChecksum();
     if (packet.command === COMMAND.REG_EVENT && packet.reply === 0) {
       // The log of the terminal keeps the punch whatever happens here, so the acknowledgement need not wait for storage.
-      const ack = tcpFrame({ command: COMMAND.ACK_OK, session, reply: 0, data: NO_DATA });
-      acknowledging = acknowledging.then(() => exchange.send(ack)).catch(stop);
+      const ack = { command: COMMAND.ACK_OK, session, reply: 0, data: NO_DATA };
+      acknowledging = acknowledging.then(() => packets.send(ack)).catch(stop);
       if (events.length < EVENTS_MAX) events.push(packet);
     } else if (waitingReply !== null && replies.length < REPLIES_MAX && (!connected || packet.reply === waitingReply)) {
       replies.push(packet);
@@ -134,7 +116,7 @@ export function createConversation(link: Duplex, wire: Wire, signal: AbortSignal
     bell.ring();
   };
   const pump = async (): Promise<void> => {
-    for (;;) dispatch(untcp(await exchange.receive(FOREVER_MS, 'packets')));
+    for (;;) dispatch(await packets.receive());
   };
   const pumping = pump().catch(stop);
 
@@ -145,7 +127,7 @@ export function createConversation(link: Duplex, wire: Wire, signal: AbortSignal
       const packet = replies.shift();
       if (packet) return packet;
       if (broken) throw broken;
-      const quietSince = options.bytesAreLife ? Math.max(began, exchange.lastBytesTicks) : began;
+      const quietSince = options.bytesAreLife ? Math.max(began, packets.lastBytesTicks) : began;
       const left = Math.min(quietSince + options.timeoutMs, began + 6 * options.timeoutMs) - clock.ticks();
       if (left <= 0) throw fail('link-silent', { ms: options.timeoutMs, waitingFor });
       await within(clock, left, signal, bell.next());
@@ -158,7 +140,7 @@ export function createConversation(link: Duplex, wire: Wire, signal: AbortSignal
     waitingReply = lastReply;
     replies = [];
     if (broken) throw broken;
-    await exchange.send(tcpFrame({ command, session, reply: lastReply, data }));
+    await packets.send({ command, session, reply: lastReply, data });
   };
 
   const inTurn = <T>(work: () => Promise<T>): Promise<T> => {
@@ -167,20 +149,40 @@ export function createConversation(link: Duplex, wire: Wire, signal: AbortSignal
     return result;
   };
 
-  const askOnce = async (
+  const answerWithin = async (
+    timeoutMs: number,
     command: number,
-    data: Uint8Array,
     options: RequestOptions,
   ): Promise<ReceivedPacket | null> => {
-    await send(command, data);
     try {
-      return await receive(commandName(command), options);
+      return await receive(commandName(command), { ...options, timeoutMs });
     } catch (error) {
       if (error instanceof GatewayError && error.code === 'link-silent') return null;
       throw error;
     }
   };
 
+  /** Null: no answer in the time of one try; over datagrams, of all tries. */
+  const askOnce = async (
+    command: number,
+    data: Uint8Array,
+    options: RequestOptions,
+  ): Promise<ReceivedPacket | null> => {
+    await send(command, data);
+    if (!packets.datagrams) return answerWithin(options.timeoutMs, command, options);
+    // A datagram that got lost is sent again with its reply id: whichever answer comes, it answers this request, and no other.
+    let leftMs = options.timeoutMs * (options.tries ?? 3);
+    for (let pauseMs = RESEND_MS; ; pauseMs = Math.min(2 * pauseMs, options.timeoutMs)) {
+      const waitMs = Math.min(pauseMs, leftMs);
+      const answer = await answerWithin(waitMs, command, options);
+      leftMs -= waitMs;
+      if (answer || leftMs <= 0 || foreign()) return answer;
+      await packets.send({ command, session, reply: lastReply, data });
+    }
+  };
+
+  /** Something answers, and it is no terminal of this protocol: it is asked no more. */
+  const foreign = (): boolean => packets.framesSeen === 0 && packets.noiseBytes > 0;
   const trusts = (packet: ReceivedPacket): boolean => packet.checksum !== 'wrong' || checksumsUseless;
 
   const ask = async (command: number, data: Uint8Array, options: RequestOptions): Promise<ReceivedPacket> => {
@@ -197,7 +199,7 @@ export function createConversation(link: Duplex, wire: Wire, signal: AbortSignal
       } else if (answer) {
         spoilt = answer;
       }
-      if (exchange.framesSeen === 0 && exchange.noiseBytes > 0) break;
+      if (foreign() || (!answer && packets.datagrams)) break;
     }
     if (spoilt)
       throw fail('bad-reply', {
@@ -209,6 +211,10 @@ export function createConversation(link: Duplex, wire: Wire, signal: AbortSignal
   };
 
   return {
+    datagrams: packets.datagrams,
+    get session() {
+      return session;
+    },
     adopt(given) {
       session = given;
       connected = true;
@@ -242,24 +248,24 @@ export function createConversation(link: Duplex, wire: Wire, signal: AbortSignal
       await within(clock, ms, signal, bell.next());
     },
     get lastBytesTicks() {
-      return exchange.lastBytesTicks;
+      return packets.lastBytesTicks;
     },
     get firstBytes() {
-      return exchange.firstBytes;
+      return packets.firstBytes;
     },
     get framesSeen() {
-      return exchange.framesSeen;
+      return packets.framesSeen;
     },
     async close() {
       if (connected && !broken) {
         waitingReply = (lastReply + 1) % 0x10000;
-        const leave = tcpFrame({ command: COMMAND.EXIT, session, reply: waitingReply, data: NO_DATA });
-        await leaveWithin(clock, exchange.send(leave), bell);
+        const leave = { command: COMMAND.EXIT, session, reply: waitingReply, data: NO_DATA };
+        await leaveWithin(clock, packets.send(leave), bell);
       }
       life.abort();
       await pumping;
       await acknowledging;
-      exchange[Symbol.dispose]();
+      packets[Symbol.dispose]();
     },
   };
 }
@@ -268,7 +274,7 @@ const same = (one: ReceivedPacket, other: ReceivedPacket | null): boolean =>
   other !== null && one.command === other.command && Buffer.compare(one.data, other.data) === 0;
 
 /** Waits a moment for the answer to EXIT, which may be missing. */
-async function leaveWithin(clock: Clock, sent: Promise<void>, bell: { next(): Promise<void> }): Promise<void> {
+async function leaveWithin(clock: Clock, sent: Promise<void>, bell: Bell): Promise<void> {
   const unhurried = new AbortController().signal;
   const answered = sent.then(() => bell.next());
   await within(clock, EXIT_WAIT_MS, unhurried, answered).catch(() => undefined);

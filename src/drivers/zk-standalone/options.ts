@@ -100,6 +100,8 @@ export const zkSimulatorOptions = z.strictObject({
   dataSession: z.enum(['index', 'session']).default('index'),
   /** Old firmware: refuses DATA_WRRQ and knows the direct read only. */
   directOnly: z.boolean().default(false),
+  /** How it refuses: ACK_ERROR, or the code for an unknown command. */
+  directRefusal: z.enum(['error', 'unknown']).default('unknown'),
   connectReplyId: z.number().int().min(0).max(65_535).default(0),
   connectExtraByte: z.boolean().default(false),
   exitAck: z.boolean().default(true),
@@ -122,6 +124,9 @@ export const zkSimulatorOptions = z.strictObject({
   secondSession: z.enum(['refuse', 'steal']).default('refuse'),
   /** A full log forgets its oldest record for every new one. */
   recordCapacity: z.number().int().min(1).max(10_000_000).default(200_000),
+  userCapacity: z.number().int().min(1).max(100_000).default(10_000),
+  /** Most characters of a user id (`~PIN2Width`). */
+  idDigits: z.number().int().min(1).max(24).default(24),
   deviceName: z.string().max(32).default('SIM-F18'),
   firmware: z.string().max(48).default('Ver 6.60 Aug 19 2021'),
 });

@@ -137,6 +137,44 @@ export interface User {
   readonly card: number;
 }
 
+/** Where the fields of a user record are that are changed or hidden one by one. */
+export interface UserFields {
+  readonly passwordAt: number;
+  readonly passwordBytes: number;
+  readonly nameAt: number;
+  readonly nameBytes: number;
+  readonly cardAt: number;
+  readonly groupAt: number;
+  readonly idAt: number;
+  /** 4: the id is a number; more: text. */
+  readonly idBytes: number;
+}
+
+const USER_72: UserFields = {
+  passwordAt: 3,
+  passwordBytes: 8,
+  nameAt: 11,
+  nameBytes: 24,
+  cardAt: 35,
+  groupAt: 39,
+  idAt: 48,
+  idBytes: 24,
+};
+const USER_28: UserFields = {
+  passwordAt: 3,
+  passwordBytes: 5,
+  nameAt: 8,
+  nameBytes: 8,
+  cardAt: 16,
+  groupAt: 21,
+  idAt: 24,
+  idBytes: 4,
+};
+
+export function userFields(size: UserBytes): UserFields {
+  return size === 72 ? USER_72 : USER_28;
+}
+
 /** Reads one user of 28 or 72 bytes. Passwords are skipped and leave this function in no form. */
 export function decodeUser(raw: Uint8Array, encoding: TextEncoding): User {
   const reader = new Reader(raw, 'little');
@@ -187,16 +225,22 @@ export function decodeSizes(data: Uint8Array): Sizes {
 }
 
 export function encodeSizes(
-  sizes: { readonly users: number; readonly records: number; readonly recordCapacity: number },
+  sizes: {
+    readonly users: number;
+    readonly records: number;
+    readonly userCapacity?: number;
+    readonly recordCapacity: number;
+  },
   bytes: number,
 ): Uint8Array {
+  const userCapacity = sizes.userCapacity ?? 10_000;
   const words = new Array<number>(23).fill(0);
   words[4] = sizes.users;
   words[8] = sizes.records;
   words[14] = 3000;
-  words[15] = 10_000;
+  words[15] = userCapacity;
   words[16] = sizes.recordCapacity;
-  words[18] = Math.max(0, 10_000 - sizes.users);
+  words[18] = Math.max(0, userCapacity - sizes.users);
   words[19] = Math.max(0, sizes.recordCapacity - sizes.records);
   words[20] = sizes.users;
   words[22] = 3000;

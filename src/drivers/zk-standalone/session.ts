@@ -11,6 +11,7 @@ import type { Cursor, PageOptions, PunchPage, TerminalIdentity, TerminalSession,
 import { COMMAND, commandName, isRefusal } from './codes.js';
 import { NO_DATA, scrambleCommKey } from './codec.js';
 import { createConversation, unlessSilent, type Conversation } from './conversation.js';
+import { createDesk } from './desk.js';
 import { commKeyOf, type ZkOptions } from './options.js';
 import { followLive } from './following.js';
 import { fullRead, type Standing } from './full-read.js';
@@ -54,6 +55,7 @@ export async function openSession(
     clock: wire.clock,
     silenceMs: options.chunkSilenceMs,
     note: wire.note,
+    desk: createDesk(wire.note),
     users: null,
     slotsOnly: false,
     memoryLow: false,

@@ -4,9 +4,9 @@
  */
 import { Reader, Writer } from '../../core/bytes.js';
 import type { SimulatedPunch } from '../driver.js';
-import type { FaultyWire } from '../faults.js';
 import { COMMAND, EVENT_ATTENDANCE } from './codes.js';
-import { NO_DATA, scrambleCommKey, tcpFrame, type ReceivedPacket } from './codec.js';
+import { NO_DATA, scrambleCommKey, type Packet, type ReceivedPacket } from './codec.js';
+import { DATAGRAM_CHUNK_BYTES } from './desk.js';
 import { decodeTime, encodeEvent, encodeOption, encodeSizes, encodeTime } from './records.js';
 import {
   attendanceSet,
@@ -15,14 +15,17 @@ import {
   fieldsOf,
   setClock,
   toldRecords,
-  userSet,
   wallClock,
   type SimulatorState,
 } from './simulator-state.js';
+import { deleteUser, userSet, writeUser } from './simulator-users.js';
 import { decodeText } from './text.js';
 
 export interface Line {
-  readonly wire: FaultyWire;
+  /** Sends one packet in the way of this connection. */
+  readonly send: (packet: Packet) => Promise<unknown>;
+  /** Each packet is a datagram: small ones only. */
+  readonly datagrams: boolean;
   readonly signal: AbortSignal;
   /** Cuts the connection, as a power failure does. */
   readonly cut: () => void;
@@ -32,6 +35,8 @@ export interface Line {
   readonly takeSession: () => boolean;
   /** False once another connection has taken the session away. */
   readonly holdsSession: () => boolean;
+  /** Gives the session back. */
+  readonly leaveSession: () => void;
 }
 
 export interface SimulatedConnection {
@@ -43,6 +48,11 @@ export interface SimulatedConnection {
 }
 
 const UNACKNOWLEDGED_MAX = 8;
+const CHUNK_BYTES_MAX = 0xffc0;
+/** Function of a direct read of users; others would be templates. */
+const FUNCTION_USERS = 5;
+/** Most bytes of data in one datagram. */
+const DATAGRAM_DATA_BYTES = 1024;
 
 export function createConnection(state: SimulatorState, line: Line): SimulatedConnection {
   const { options } = state;
@@ -52,12 +62,18 @@ export function createConnection(state: SimulatorState, line: Line): SimulatedCo
   let mask = 0;
   let prepared: Uint8Array = NO_DATA;
   let unacknowledged = 0;
+  /** The CONNECT that opened the session, while nothing else has come: over datagrams it may come twice. */
+  let opened: { readonly reply: number; readonly command: number } | null = null;
+  const packetBytes = line.datagrams ? Math.min(options.packetBytes, DATAGRAM_DATA_BYTES) : options.packetBytes;
+  const smallBytes = line.datagrams
+    ? Math.min(options.smallAnswerBytes, DATAGRAM_DATA_BYTES)
+    : options.smallAnswerBytes;
   const events: { readonly punch: SimulatedPunch; readonly forced: boolean }[] = [];
 
   const write = async (command: number, sessionField: number, reply: number, data: Uint8Array): Promise<void> => {
     if (silent) return;
-    await line.wire.send(tcpFrame({ command, session: sessionField, reply, data }), line.signal);
-    if (options.packetPauseMs > 0 && !state.faults.has('coalesce'))
+    await line.send({ command, session: sessionField, reply, data });
+    if (options.packetPauseMs > 0 && (line.datagrams || !state.faults.has('coalesce')))
       await state.wire.sleep(options.packetPauseMs, line.signal);
   };
   const answer = (to: ReceivedPacket, command: number, data: Uint8Array = NO_DATA): Promise<void> =>
@@ -84,14 +100,14 @@ export function createConnection(state: SimulatorState, line: Line): SimulatedCo
   const sendData = async (to: ReceivedPacket, bytes: Uint8Array, head: Uint8Array): Promise<void> => {
     await answer(to, COMMAND.PREPARE_DATA, head);
     let index = 0;
-    for (let at = 0; at < bytes.length; at += options.packetBytes) {
-      if (index > 0 || bytes.length <= options.packetBytes) await interleave();
+    for (let at = 0; at < bytes.length; at += packetBytes) {
+      if (index > 0 || bytes.length <= packetBytes) await interleave();
       const stallMs = index > 0 ? faultNumber(state, 'stall', 20_000) : null;
       if (stallMs !== null) {
         state.faults.delete('stall');
         await state.wire.sleep(stallMs, line.signal);
       }
-      const piece = bytes.subarray(at, at + options.packetBytes);
+      const piece = bytes.subarray(at, at + packetBytes);
       await write(COMMAND.DATA, options.dataSession === 'index' ? index : session, to.reply, piece);
       index += 1;
       if (faultFires(state, 'reboot-mid-transfer')) {
@@ -111,13 +127,14 @@ export function createConnection(state: SimulatorState, line: Line): SimulatedCo
   };
 
   const onDataRequest = async (packet: ReceivedPacket): Promise<void> => {
-    if (options.directOnly) return answer(packet, COMMAND.UNKNOWN);
+    if (options.directOnly)
+      return answer(packet, options.directRefusal === 'error' ? COMMAND.ACK_ERROR : COMMAND.UNKNOWN);
     if (faultFires(state, 'refuse-data')) return answer(packet, COMMAND.ACK_ERROR);
     if (state.faults.get('memory-full') === 'silent') return;
     const reader = new Reader(packet.data, 'little', 1);
     const set = dataSet(reader.u16(), reader.u32());
     if (!set) return answer(packet, COMMAND.ERROR_DATA);
-    if (set.length <= options.smallAnswerBytes) {
+    if (set.length <= smallBytes) {
       await interleave();
       return answer(packet, COMMAND.DATA, set);
     }
@@ -134,16 +151,19 @@ export function createConnection(state: SimulatorState, line: Line): SimulatedCo
     const reader = new Reader(packet.data, 'little');
     const start = reader.u32();
     const asked = reader.u32();
+    if (asked > (line.datagrams ? DATAGRAM_CHUNK_BYTES : CHUNK_BYTES_MAX)) return answer(packet, COMMAND.ERROR_DATA);
     const length = Math.min(asked, faultNumber(state, 'short-chunk', 1000) ?? asked);
     const bytes = prepared.subarray(start, start + length);
     if (bytes.length === 0) return answer(packet, COMMAND.ERROR_DATA);
-    return sendData(packet, bytes, new Writer('little').u32(bytes.length).u32(options.packetBytes).bytes());
+    return sendData(packet, bytes, new Writer('little').u32(bytes.length).u32(packetBytes).bytes());
   };
 
   const onDirectRequest = async (packet: ReceivedPacket): Promise<void> => {
     if (faultFires(state, 'refuse-data')) return answer(packet, COMMAND.ACK_ERROR);
+    if (packet.command === COMMAND.USERTEMP_RRQ && packet.data[0] !== FUNCTION_USERS)
+      return answer(packet, COMMAND.ERROR_DATA);
     const set = dataSet(packet.command, null) ?? NO_DATA;
-    if (set.length <= options.smallAnswerBytes) return answer(packet, COMMAND.DATA, set);
+    if (set.length <= smallBytes) return answer(packet, COMMAND.DATA, set);
     return sendData(packet, set, new Writer('little').u32(set.length).bytes());
   };
 
@@ -151,11 +171,14 @@ export function createConnection(state: SimulatorState, line: Line): SimulatedCo
     const refusal = state.faults.get('second-session-refused');
     if (refusal === '' || faultFires(state, 'second-session-refused') || !line.takeSession())
       return write(COMMAND.ACK_ERROR, 0, packet.reply, NO_DATA);
-    session = 1 + Math.floor(state.random() * 0xfffe);
-    authorised = options.commKey === 0;
-    mask = 0;
     const extra = options.connectExtraByte ? Uint8Array.of(0) : NO_DATA;
-    return write(authorised ? COMMAND.ACK_OK : COMMAND.ACK_UNAUTH, session, options.connectReplyId, extra);
+    if (opened?.reply !== packet.reply) {
+      session = 1 + Math.floor(state.random() * 0xfffe);
+      authorised = options.commKey === 0;
+      mask = 0;
+      opened = { reply: packet.reply, command: authorised ? COMMAND.ACK_OK : COMMAND.ACK_UNAUTH };
+    }
+    return write(opened.command, session, options.connectReplyId, extra);
   };
 
   const onAuth = async (packet: ReceivedPacket): Promise<void> => {
@@ -170,7 +193,7 @@ export function createConnection(state: SimulatorState, line: Line): SimulatedCo
     '~DeviceName': () => options.deviceName,
     MAC: () => '00:17:61:00:00:01',
     '~OS': () => '1',
-    '~PIN2Width': () => '24',
+    '~PIN2Width': () => String(options.idDigits),
     '~ZKFPVersion': () => '10',
     ZKFaceVersion: () => '7',
     FaceFunOn: () => '1',
@@ -205,8 +228,12 @@ export function createConnection(state: SimulatorState, line: Line): SimulatedCo
       if (refusal === 'silent') return Promise.resolve();
       if (refusal !== undefined) return answer(packet, COMMAND.ACK_ERROR);
       mask = new Reader(packet.data, 'little').u32();
+      unacknowledged = 0;
       return ok(packet);
     },
+    [COMMAND.USER_WRQ]: (packet) => answer(packet, writeUser(state, packet.data) ? COMMAND.ACK_OK : COMMAND.ACK_ERROR),
+    [COMMAND.DELETE_USER]: (packet) =>
+      answer(packet, deleteUser(state, packet.data) ? COMMAND.ACK_OK : COMMAND.ACK_ERROR),
     [COMMAND.ENABLE]: ok,
     [COMMAND.DISABLE]: async (packet) => {
       await ok(packet);
@@ -226,6 +253,7 @@ export function createConnection(state: SimulatorState, line: Line): SimulatedCo
       if (options.exitAck) await ok(packet);
       authorised = false;
       session = 0;
+      line.leaveSession();
     },
   };
 
@@ -240,6 +268,8 @@ export function createConnection(state: SimulatorState, line: Line): SimulatedCo
       }
       if (packet.command === COMMAND.CONNECT) return onConnect(packet);
       if (session === 0 || !line.holdsSession()) return;
+      opened = null;
+      if (packet.session !== session) return answer(packet, COMMAND.ACK_UNAUTH);
       if (packet.command === COMMAND.AUTH) return onAuth(packet);
       if (!authorised) return answer(packet, COMMAND.ACK_UNAUTH);
       if (packet.command !== COMMAND.EXIT && faultFires(state, 'busy-error')) return answer(packet, COMMAND.ACK_RETRY);
@@ -252,6 +282,7 @@ export function createConnection(state: SimulatorState, line: Line): SimulatedCo
 
 function sizesAnswer(state: SimulatorState): Uint8Array {
   const records = toldRecords(state);
-  const recordCapacity = state.faults.has('memory-full') ? records : state.options.recordCapacity;
-  return encodeSizes({ users: state.users.length, records, recordCapacity }, state.options.sizesBytes);
+  const recordCapacity = state.faults.has('memory-full') ? records : state.recordCapacity;
+  const { userCapacity, sizesBytes } = state.options;
+  return encodeSizes({ users: state.users.length, records, userCapacity, recordCapacity }, sizesBytes);
 }

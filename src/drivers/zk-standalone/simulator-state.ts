@@ -7,7 +7,7 @@ import type { SimulatedPunch, SimulatedUser, SimulatorSetup } from '../driver.js
 import { seededRandom } from '../faults.js';
 import { directionCode, verifyCode } from './codes.js';
 import type { ZkSimulatorOptions } from './options.js';
-import { encodeAttendance, encodeUser, type AttendanceFields, type RecordBytes } from './records.js';
+import { encodeAttendance, type AttendanceFields, type RecordBytes } from './records.js';
 
 export interface SimulatorState {
   readonly options: ZkSimulatorOptions;
@@ -23,6 +23,10 @@ export interface SimulatorState {
   readonly faults: Map<string, string>;
   readonly random: () => number;
   readonly uids: Map<string, number>;
+  /** Records of people whom a client has written, by id. */
+  readonly userRecords: Map<string, Uint8Array>;
+  /** How many records the log holds before it forgets its oldest. */
+  recordCapacity: number;
   clockOffsetMs: number;
   /** Monotonic time of the wire at which a reboot is over. */
   bootedAt: number;
@@ -44,6 +48,8 @@ export function createState(setup: SimulatorSetup, options: ZkSimulatorOptions):
     faults: new Map(),
     random: seededRandom(setup.seed),
     uids: new Map(),
+    userRecords: new Map(),
+    recordCapacity: options.recordCapacity,
     clockOffsetMs: 0,
     bootedAt: 0,
   };
@@ -61,15 +67,15 @@ export function addUser(state: SimulatorState, user: SimulatedUser): void {
 export function uidOf(state: SimulatorState, userId: string): number {
   const known = state.uids.get(userId);
   if (known !== undefined) return known;
-  const uid = state.uids.size + 1;
+  const uid = Math.max(0, ...state.uids.values()) + 1;
   state.uids.set(userId, uid);
   return uid;
 }
 
 export function addRecord(state: SimulatorState, record: SimulatedPunch): void {
   state.all.push(record);
-  if (state.log.length >= state.options.recordCapacity) state.log.shift();
   state.log.push(record);
+  if (state.log.length > state.recordCapacity) state.log = state.log.slice(-state.recordCapacity);
 }
 
 export function wallClock(state: SimulatorState): WallTime {
@@ -103,6 +109,10 @@ export function setFault(state: SimulatorState, name: string, value: string | nu
       break;
     case 'clock-jump':
       state.clockOffsetMs += Number(value) || 3_600_000;
+      return;
+    case 'small-ring':
+      state.recordCapacity = Number(value) || Math.max(1, state.log.length);
+      state.log = state.log.slice(-state.recordCapacity);
       return;
     case 'seq-reset':
       state.log = [];
@@ -145,7 +155,7 @@ export function toldRecords(state: SimulatorState): number {
   return Math.max(0, state.log.length + duplicates + (faultNumber(state, 'wrong-count', 3) ?? 0));
 }
 
-const withLength = (records: readonly Uint8Array[], size: number): Uint8Array => {
+export const withLength = (records: readonly Uint8Array[], size: number): Uint8Array => {
   const set = new Uint8Array(4 + records.length * size);
   new DataView(set.buffer).setUint32(0, records.length * size, true);
   records.forEach((record, index) => set.set(record, 4 + index * size));
@@ -164,16 +174,4 @@ export function attendanceSet(state: SimulatorState): Uint8Array {
     kept.map((record) => encodeAttendance(fieldsOf(state, record), size, stateFirst)),
     size,
   );
-}
-
-export function userSet(state: SimulatorState): Uint8Array {
-  const { userBytes, encoding } = state.options;
-  const users = state.users.map((user) =>
-    encodeUser(
-      { uid: uidOf(state, user.id), id: user.id, name: user.name, privilege: 0, card: 0 },
-      userBytes,
-      state.faults.has('gbk-name') ? 'gbk' : encoding,
-    ),
-  );
-  return withLength(users, userBytes);
 }

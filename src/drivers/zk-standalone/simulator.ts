@@ -1,15 +1,25 @@
 /**
- * A ZKTeco standalone terminal made of software, TCP side: one session at a time, comm key, log and users in every
+ * A ZKTeco standalone terminal made of software, on TCP and UDP: one session at a time, comm key, log and users in every
  * layout, prepared, small and direct answers, live events, and the faults of the field. See README.md for the list.
  */
 import type { Duplex } from 'node:stream';
 import { GatewayError } from '../../core/errors.js';
-import type { SimulatedPunch, SimulatedTerminal, SimulatorSetup } from '../driver.js';
+import { isDatagramLink, type SimulatedPunch, type SimulatedTerminal, type SimulatorSetup } from '../driver.js';
 import { createFaultyWire } from '../faults.js';
 import { createFramer } from '../framing.js';
-import { TCP_FRAMES, untcp, type ReceivedPacket } from './codec.js';
+import {
+  decodePacket,
+  encodePacket,
+  HEADER_BYTES,
+  TCP_FRAMES,
+  tcpFrame,
+  untcp,
+  type Packet,
+  type ReceivedPacket,
+} from './codec.js';
 import { zkSimulatorOptions } from './options.js';
 import { createConnection, type SimulatedConnection } from './simulator-connection.js';
+import { createDatagramPipe } from './simulator-datagrams.js';
 import {
   addRecord,
   addUser,
@@ -26,11 +36,19 @@ interface Live {
   wake(): void;
 }
 
+/** Who may hold the one session. Over datagrams nobody says that a peer has gone, so silence has to do. */
+interface Peer {
+  readonly datagrams: boolean;
+  heardTicks: number;
+}
+
+const SESSION_IDLE_MS = 60_000;
+
 /** Throws what `zkSimulatorOptions` throws for options it does not know. */
 export function createSimulator(setup: SimulatorSetup): SimulatedTerminal {
   const state = createState(setup, zkSimulatorOptions.parse(setup.options));
   const connections = new Set<Live>();
-  let holder: object | null = null;
+  let holder: Peer | null = null;
   let lastInterleaved = 0;
 
   const record = (made: SimulatedPunch, tell: boolean): SimulatedPunch => {
@@ -54,7 +72,8 @@ export function createSimulator(setup: SimulatorSetup): SimulatedTerminal {
       serve(state, link, signal, connections, {
         punchNow,
         takeSession: (me) => {
-          if (holder !== null && holder !== me && state.options.secondSession === 'refuse') return false;
+          const gone = holder?.datagrams === true && state.wire.ticks() - holder.heardTicks > SESSION_IDLE_MS;
+          if (holder !== null && holder !== me && !gone && state.options.secondSession === 'refuse') return false;
           holder = me;
           return true;
         },
@@ -85,9 +104,42 @@ export function createSimulator(setup: SimulatorSetup): SimulatedTerminal {
 
 interface Sessions {
   readonly punchNow: () => SimulatedPunch;
-  readonly takeSession: (me: object) => boolean;
-  readonly holdsSession: (me: object) => boolean;
-  readonly leave: (me: object) => void;
+  readonly takeSession: (me: Peer) => boolean;
+  readonly holdsSession: (me: Peer) => boolean;
+  readonly leave: (me: Peer) => void;
+}
+
+/** How packets travel over one kind of link, with the faults of the moment. */
+interface Carrier {
+  send(packet: Packet, signal: AbortSignal): Promise<boolean>;
+  flush(): Promise<boolean>;
+  received(chunk: Uint8Array): readonly ReceivedPacket[];
+}
+
+function stream(state: SimulatorState, link: Duplex): Carrier {
+  const wire = createFaultyWire(link, state.faults, state.random, state.wire);
+  const framer = createFramer(TCP_FRAMES);
+  return {
+    send: (packet, signal) => wire.send(tcpFrame(packet), signal),
+    flush: () => wire.flush(),
+    received(chunk) {
+      wire.received(chunk);
+      return framer.push(chunk).flatMap((cut) => (cut.kind === 'frame' ? [untcp(cut.bytes)] : []));
+    },
+  };
+}
+
+function datagrams(state: SimulatorState, link: Duplex): Carrier {
+  const pipe = createDatagramPipe(link, state.faults, state.random, state.wire);
+  return {
+    send: (packet, signal) => pipe.send(encodePacket(packet), signal),
+    flush: () => pipe.flush(),
+    received(datagram) {
+      if (!pipe.arrives()) return [];
+      pipe.received(datagram);
+      return datagram.length < HEADER_BYTES ? [] : [decodePacket(datagram)];
+    },
+  };
 }
 
 async function serve(
@@ -97,17 +149,16 @@ async function serve(
   connections: Set<Live>,
   sessions: Sessions,
 ): Promise<void> {
-  const me = {};
-  const framer = createFramer(TCP_FRAMES);
+  const me: Peer = { datagrams: isDatagramLink(link), heardTicks: state.wire.ticks() };
   const packets: ReceivedPacket[] = [];
   const over = new AbortController();
   const ended = AbortSignal.any([signal, over.signal]);
   let wake: () => void = () => undefined;
-  const wire = createFaultyWire(link, state.faults, state.random, state.wire);
+  const carrier = me.datagrams ? datagrams(state, link) : stream(state, link);
 
   const onData = (chunk: Uint8Array): void => {
-    wire.received(chunk);
-    for (const cut of framer.push(chunk)) if (cut.kind === 'frame') packets.push(untcp(cut.bytes));
+    me.heardTicks = state.wire.ticks();
+    packets.push(...carrier.received(chunk));
     wake();
   };
   const onGone = (): void => {
@@ -120,12 +171,14 @@ async function serve(
 
   const cut = (): void => void link.destroy();
   const connection = createConnection(state, {
-    wire,
+    send: (packet) => carrier.send(packet, ended),
+    datagrams: me.datagrams,
     signal: ended,
     cut,
     punchNow: sessions.punchNow,
     takeSession: () => sessions.takeSession(me),
     holdsSession: () => sessions.holdsSession(me),
+    leaveSession: () => sessions.leave(me),
   });
   const waiting = { events: false };
   const live: Live = {
@@ -145,7 +198,7 @@ async function serve(
         waiting.events = false;
         await connection.sendEvents();
       } else {
-        await wire.flush();
+        await carrier.flush();
         if (packets.length === 0) await new Promise<void>((resolve) => (wake = resolve));
       }
     }
