@@ -7,20 +7,13 @@
  * Digest with a reused nonce and rising counter; Basic only where nothing else is offered or the scheme says so. After two
  * real refusals `auth-refused` for good: terminals lock the account. A peer that is no HTTP server is `wrong-protocol`.
  */
-import { randomBytes } from 'node:crypto';
 import { request as httpRequest, type ClientRequest, type IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { hex } from '../core/bytes.js';
 import { fail, GatewayError } from '../core/errors.js';
 import { within } from '../core/time.js';
-import {
-  basicAuthorization,
-  digestAuthorization,
-  digestChallenge,
-  parseChallenges,
-  type DigestChallenge,
-} from './digest.js';
 import type { Wire } from './driver.js';
+import { createHttpLogin } from './http-login.js';
 
 export interface HttpAsk {
   readonly method: string;
@@ -70,7 +63,6 @@ export interface HttpClientParts {
 
 const TIMEOUT_MS = 10_000;
 const SIZE_BYTES_MAX = 8 * 1024 * 1024;
-const REFUSALS_MAX = 2;
 
 /** One connection and what it has shown of itself. */
 interface Line {
@@ -202,52 +194,11 @@ function readBody(response: IncomingMessage, ask: HttpAsk): Promise<Uint8Array> 
   });
 }
 
-/** Who we are, as far as the terminal wants to know. */
-function createLogin(parts: HttpClientParts) {
-  const { login } = parts;
-  const scheme = parts.scheme ?? 'auto';
-  let digest: DigestChallenge | null = null;
-  let basic = scheme === 'basic';
-  let nc = 0;
-  let refusals = 0;
-  const cnonce = randomBytes(4).toString('hex');
-  return {
-    header(ask: HttpAsk): string | null {
-      if (login === null) return null;
-      if (refusals >= REFUSALS_MAX) throw fail('auth-refused');
-      if (digest) {
-        nc += 1;
-        return digestAuthorization(digest, login, { method: ask.method, uri: ask.path, nc, cnonce });
-      }
-      return basic ? basicAuthorization(login) : null;
-    },
-    accepted(): void {
-      refusals = 0;
-    },
-    /** Whether to ask again after a 401; throws `auth-refused` when there is no use. `sent`: what was refused. */
-    challenged(header: string, sent: string | null, staleBefore: boolean): 'fresh' | 'stale' {
-      const offered = parseChallenges(header);
-      const challenge = scheme === 'basic' ? null : digestChallenge(offered);
-      const stale = sent !== null && challenge?.stale === true && !staleBefore;
-      if (sent !== null && !stale) refusals += 1;
-      if (challenge) {
-        digest = challenge;
-        nc = 0;
-      } else if (scheme !== 'digest' && offered.some((one) => one.scheme === 'basic')) {
-        digest = null;
-        basic = true;
-      } else refusals = REFUSALS_MAX;
-      if (refusals >= REFUSALS_MAX) throw fail('auth-refused');
-      return stale ? 'stale' : 'fresh';
-    },
-  };
-}
-
 export function createHttpClient(parts: HttpClientParts): HttpClient {
   const { wire, signal } = parts;
   const { clock } = wire;
   const host = wire.host ?? 'terminal';
-  const account = createLogin(parts);
+  const account = createHttpLogin(parts.login, parts.scheme ?? 'auto');
   const streams = new Set<Line>();
   let line = createLine(parts.link, false);
   let queue: Promise<unknown> = Promise.resolve();
@@ -331,7 +282,7 @@ export function createHttpClient(parts: HttpClientParts): HttpClient {
     let stale = false;
     for (;;) {
       const on = await lineFor();
-      const sent = account.header(ask);
+      const sent = account.header(ask.method, ask.path);
       const reused = on.requests > 0;
       const done = await attempt(on, ask, sent, whole).catch((error: unknown) => {
         // A kept connection that the terminal closed in the very moment of asking: it has heard nothing.
