@@ -49,10 +49,21 @@ export function noteMemory(context: LogContext, sizes: Sizes): void {
   context.memoryLow = low;
 }
 
-/** Reads the user table into the context. Unreadable layouts give an empty table and a finding. */
-export async function readUsers(context: LogContext, sizes: Sizes): Promise<readonly User[]> {
+/** A person with the record as the terminal keeps it. It holds the password: it is written back and shown nowhere. */
+export interface UserRecord {
+  readonly user: User;
+  readonly raw: Uint8Array;
+}
+
+/** Reads the user table into the context. Unreadable layouts give an empty table and a finding. Waits for its turn. */
+export async function readUsers(context: LogContext, sizes: Sizes): Promise<void> {
+  await context.desk.inTurn(() => readUserTable(context, sizes));
+}
+
+/** Like `readUsers`, for whoever is in turn at the desk already. Null: there are people, in a layout that nobody knows. */
+export async function readUserTable(context: LogContext, sizes: Sizes): Promise<readonly UserRecord[] | null> {
   const { options } = context;
-  const set = await openDataSet(context, { command: COMMAND.USERTEMP_RRQ, what: FUNCTION_USERS });
+  const set = await openDataSet(context, { command: COMMAND.USERTEMP_RRQ, what: FUNCTION_USERS }, { inTurn: false });
   const pieces: Uint8Array[] = [];
   for await (const part of set.parts()) pieces.push(part);
   await set.free();
@@ -63,12 +74,14 @@ export async function readUsers(context: LogContext, sizes: Sizes): Promise<read
       : { size: options.userBytes, anomaly: null };
   if (layout.anomaly !== null && set.totalBytes > 0)
     context.note({ code: 'unknown-layout', text: `users: ${layout.anomaly}` });
-  const users: User[] = [];
+  const records: UserRecord[] = [];
   const { size } = layout;
-  for (let at = 0; size !== null && at + size <= body.length; at += size)
-    users.push(decodeUser(body.subarray(at, at + size), options.encoding));
-  context.users = createUserTable(users);
-  return users;
+  for (let at = 0; size !== null && at + size <= body.length; at += size) {
+    const raw = body.subarray(at, at + size);
+    records.push({ user: decodeUser(raw, options.encoding), raw });
+  }
+  context.users = createUserTable(records.map((record) => record.user));
+  return size === null && set.totalBytes > 0 ? null : records;
 }
 
 export interface LogRead {

@@ -1,7 +1,7 @@
 /**
  * A session with one ZKTeco standalone terminal: connect, authorise, identify, clock, and the punches: first all of the
  * log, then, when following, live events with a regular comparison of the record count, because the terminal keeps no
- * event for a session that was lost. Nothing is ever cleared or written but the clock, and only when asked.
+ * event for a session that was lost. Nothing is ever cleared; clock and people are written only when asked.
  */
 import type { Duplex } from 'node:stream';
 import { hexWindow, Reader, Writer } from '../../core/bytes.js';
@@ -18,6 +18,7 @@ import { fullRead, type Standing } from './full-read.js';
 import { noteMemory, readSizes, type LogContext } from './reading.js';
 import { decodeOption, decodeTime, encodeOption, encodeTime } from './records.js';
 import { decodeText } from './text.js';
+import { createUsers } from './users.js';
 
 /** What is told of a terminal beside its serial number: option name and the name we show. */
 const DETAILS: readonly (readonly [string, string])[] = [
@@ -75,6 +76,7 @@ export async function openSession(
     pages: (after, pageOptions) => pages(context, after, pageOptions),
     // Nothing to confirm: the terminal keeps its log, and every read is a full read.
     confirm: async () => undefined,
+    users: createUsers(context, (key) => readOption(context, key, 2)),
     [Symbol.asyncDispose]: () => conversation.close(),
   };
 }

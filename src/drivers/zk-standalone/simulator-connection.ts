@@ -211,6 +211,13 @@ export function createConnection(state: SimulatorState, line: Line): SimulatedCo
   };
 
   const ok = (packet: ReceivedPacket): Promise<void> => answer(packet, COMMAND.ACK_OK);
+  const onUser = (
+    packet: ReceivedPacket,
+    change: (state: SimulatorState, data: Uint8Array) => boolean,
+  ): Promise<void> => {
+    const taken = !faultFires(state, 'refuse-users') && change(state, packet.data);
+    return answer(packet, taken ? COMMAND.ACK_OK : COMMAND.ACK_ERROR);
+  };
   const handlers: Readonly<Record<number, (packet: ReceivedPacket) => Promise<void>>> = {
     [COMMAND.OPTIONS_RRQ]: onOption,
     [COMMAND.OPTIONS_WRQ]: ok,
@@ -231,9 +238,8 @@ export function createConnection(state: SimulatorState, line: Line): SimulatedCo
       unacknowledged = 0;
       return ok(packet);
     },
-    [COMMAND.USER_WRQ]: (packet) => answer(packet, writeUser(state, packet.data) ? COMMAND.ACK_OK : COMMAND.ACK_ERROR),
-    [COMMAND.DELETE_USER]: (packet) =>
-      answer(packet, deleteUser(state, packet.data) ? COMMAND.ACK_OK : COMMAND.ACK_ERROR),
+    [COMMAND.USER_WRQ]: (packet) => onUser(packet, writeUser),
+    [COMMAND.DELETE_USER]: (packet) => onUser(packet, deleteUser),
     [COMMAND.ENABLE]: ok,
     [COMMAND.DISABLE]: async (packet) => {
       await ok(packet);

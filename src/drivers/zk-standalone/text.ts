@@ -30,6 +30,28 @@ function decodeWide(bytes: Uint8Array, encoding: TextEncoding): string {
   return iconv.decode(Buffer.from(bytes), 'gbk').replace(/[\ufffd?]$/, (last) => (bytes.at(-1) === 0x3f ? last : ''));
 }
 
+/** Whether these bytes can be UTF-8; a field that is full may end in half a character. */
+export function isUtf8(bytes: Uint8Array): boolean {
+  try {
+    new TextDecoder('utf-8', { fatal: true }).decode(bytes, { stream: true });
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** As much of the text as fits into a field, cut between two characters. */
+export function textThatFits(text: string, sizeBytes: number, encoding: 'gbk' | 'utf-8'): string {
+  let kept = '';
+  let bytes = 0;
+  for (const character of text) {
+    bytes += encodeText(character, encoding).length;
+    if (bytes > sizeBytes) break;
+    kept += character;
+  }
+  return kept;
+}
+
 export function encodeText(text: string, encoding: 'gbk' | 'utf-8'): Uint8Array {
   return Uint8Array.from(encoding === 'gbk' ? iconv.encode(text, 'gbk') : Buffer.from(text, 'utf8'));
 }
