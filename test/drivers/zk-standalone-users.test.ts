@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { createFramer } from '../../src/drivers/framing.js';
 import { COMMAND } from '../../src/drivers/zk-standalone/codes.js';
 import { decodePacket, TCP_FRAMES, untcp, type Packet } from '../../src/drivers/zk-standalone/codec.js';
-import { decodeUser, userFields, type UserBytes } from '../../src/drivers/zk-standalone/records.js';
+import { decodeUser, userFields } from '../../src/drivers/zk-standalone/records.js';
 import { encodeText, textThatFits } from '../../src/drivers/zk-standalone/text.js';
 import { freeUid } from '../../src/drivers/zk-standalone/users.js';
 import { history, keyOf, type Connection } from './rig.js';
