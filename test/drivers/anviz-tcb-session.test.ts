@@ -6,6 +6,7 @@ import {
   COMMAND,
   encodeAnswer,
   encodeRecord,
+  encodeRequest,
   frameRule,
   parseFrame,
   type Frame,
@@ -157,6 +158,51 @@ describe('flags', () => {
     expect(keys(await bench.read(cursor))).toEqual([]);
     await bench.rig.clock.advance(24 * 3_600_000);
     expect(keys(await bench.read(cursor))).toEqual(told(bench));
+  });
+});
+
+describe('a log that somebody else changes', () => {
+  it('erased: says so, reads everything again, and loses nothing that was made since', async () => {
+    const bench = createBench();
+    const cursor = (await bench.read()).at(-1)?.cursor ?? null;
+    bench.terminal.setFault('seq-reset', '');
+    await bench.session((session) => session.identify());
+    bench.terminal.addRecord(at('42', '2026-09-09 10:00:00'));
+    bench.asked.length = 0;
+    expect(keys(await bench.read(cursor))).toEqual(['42 2026-09-09 10:00:00']);
+    expect(codes(bench)).toContain('epoch-changed');
+    expect(sent(bench, COMMAND.records)[0]).toBe('1 25');
+  });
+
+  it('flags taken by another program are seen in the counters, and everything is read, at most once an hour', async () => {
+    const bench = createBench();
+    const take = (): void => {
+      bench.terminal.device.answer(
+        parseFrame(Uint8Array.from([0xa5, 0, 0, 0, 1, 0x4e, 0, 4, 2, 0, 0, 1, 0, 0])),
+        bench.terminal.device.connect(() => undefined),
+      );
+    };
+    let cursor = (await bench.read()).at(-1)?.cursor ?? null;
+    bench.terminal.addRecord(at('42', '2026-09-09 10:00:00'));
+    take();
+    expect(keys(await bench.read(cursor))).toEqual([]);
+    await bench.rig.clock.advance(3_600_000);
+    const found = await bench.read(cursor);
+    expect(keys(found)).toContain('42 2026-09-09 10:00:00');
+    expect(codes(bench)).toContain('gap');
+    cursor = found.at(-1)?.cursor ?? null;
+    bench.terminal.addRecord(at('42', '2026-09-09 11:00:00'));
+    expect(keys(await bench.read(cursor))).toEqual(['42 2026-09-09 11:00:00']);
+  });
+
+  it('a memory that is nearly full is told', async () => {
+    const bench = createBench({ simulatorOptions: { recordCapacity: 44 } });
+    await bench.session((session) => session.identify());
+    expect(bench.findings).toContainEqual({
+      code: 'memory-low',
+      text: 'The terminal holds 40 of 44 records',
+      data: { records: 40, capacity: 44 },
+    });
   });
 });
 
@@ -314,12 +360,28 @@ describe('on a bus', () => {
     expect(pages.at(-1)?.drained).toBe(true);
   });
 
-  it('two that answer address 0 collide, and the error says what to do', async () => {
-    const bench = createBench({}, [neighbour(2)]);
-    await expect(bench.session((session) => session.identify())).rejects.toMatchObject({
-      code: 'bad-reply',
-      message: expect.stringContaining('two terminals') as string,
-    });
+  it.each([{}, { echo: '' }, { 'line-noise': '3' }] as readonly Readonly<Record<string, string>>[])(
+    'two that answer address 0 collide, and the error says what to do: %o',
+    async (faults) => {
+      const bench = createBench({ faults }, [neighbour(2)]);
+      await expect(bench.session((session) => session.identify())).rejects.toMatchObject({
+        code: 'bus-address-needed',
+        kind: 'settings',
+        message: expect.stringContaining('Two terminals') as string,
+      });
+    },
+  );
+
+  it('an adapter that echoes with nobody behind it is silence, and a foreign peer behind it is foreign', async () => {
+    const silent = createBench({ faults: { echo: '', 'no-answer': '' } });
+    await expect(silent.session((session) => session.identify())).rejects.toMatchObject({ code: 'link-silent' });
+    const foreign = createBench({ faults: { echo: '', 'no-answer': '' } });
+    await expect(
+      foreign.session((session, theirs) => {
+        theirs.on('data', () => theirs.write('+++ printer is out of paper +++'));
+        return session.identify();
+      }),
+    ).rejects.toMatchObject({ code: 'wrong-protocol', context: { driver: 'anviz-tcb' } });
   });
 
   it('two that talk by turns on address 0 are noticed as two', async () => {
@@ -375,6 +437,34 @@ describe('authentication', () => {
       const bench = createBench({ simulatorOptions: { authPassword: '12345' }, options: { authPassword } });
       expect(await bench.session(async (session) => await session.readClock?.())).toMatch(/^2026-09-10 08:/);
     }
+  });
+
+  it('is renewed after a long silence, before anything is refused', async () => {
+    const bench = createBench({ simulatorOptions: { authPassword: '12345' }, options: { authPassword: '12345' } });
+    await bench.session(async (session) => {
+      for (let times = 0; times < 3; times += 1) {
+        await bench.rig.clock.sleep(600_000, new AbortController().signal);
+        expect(await session.readClock?.()).toMatch(/^2026-09-10/);
+      }
+    });
+    expect(sent(bench, COMMAND.auth)).toHaveLength(4);
+    expect(sent(bench, COMMAND.clock)).toHaveLength(3);
+  });
+
+  it('lapses in the simulator after five minutes without traffic', async () => {
+    const bench = createBench({ simulatorOptions: { authPassword: '12345' } });
+    const { device } = bench.terminal;
+    const connection = device.connect(() => undefined);
+    connection.authenticated = true;
+    const ask = (): number | undefined => {
+      const [bytes] = device.answer(parseFrame(encodeRequest(1, COMMAND.clock)), connection);
+      return bytes instanceof Uint8Array ? bytes[6] : undefined;
+    };
+    expect(ask()).toBe(0);
+    await bench.rig.clock.advance(299_000);
+    expect(ask()).toBe(0);
+    await bench.rig.clock.advance(300_000);
+    expect(ask()).toBe(1);
   });
 
   it('is done again once when it has lapsed', async () => {
@@ -498,7 +588,14 @@ describe('who it is and whom it knows', () => {
       serial: 'TEST0001',
       model: 'FACE7',
       firmware: '02.10.04',
-      details: { address: 1, users: 3, records: 40, newRecords: 40 },
+      details: {
+        address: 1,
+        users: 3,
+        records: 40,
+        newRecords: 40,
+        userCapacity: 10_000,
+        recordCapacity: 100_000,
+      },
     });
   });
 

@@ -77,9 +77,10 @@ driverContract({
   driver: anvizTcb,
   options: { realTime: true },
   variants: [
-    { name: 'alone on its line' },
+    { name: 'alone on its line (RS-232)' },
+    { name: 'over TCP', options: { address: 0, gapMs: 0, idleMs: 0 } },
     { name: 'addressed, live records off', options: { address: 7 }, simulatorOptions: { address: 7 } },
-    { name: 'behind an adapter that echoes', faults: { echo: '' } },
+    { name: 'behind an adapter that echoes (RS-485)', faults: { echo: '' } },
     {
       name: 'with a password',
       options: { realTime: true, authPassword: '12345' },
@@ -88,11 +89,12 @@ driverContract({
     { name: 'counting from 2000-01-01', options: { epoch: '2000-01-01' }, simulatorOptions: { epoch: '2000-01-01' } },
     { name: 'with small pages', simulatorOptions: { pageRecordsMax: 10 } },
     {
-      name: 'between two neighbours on a bus',
+      name: 'between two neighbours on a bus (RS-485)',
       options: { address: 2 },
       simulatorOptions: { address: 2, neighbours: [1, 3] },
     },
     { name: 'that sends heartbeats', faults: { heartbeat: '' } },
+    { name: 'that calls (TCP accepted)', calls: 'only', options: { realTime: false } },
   ],
   samples: loadCaptures(join(import.meta.dirname, '../captures/anviz-tcb')),
   roundTrips,

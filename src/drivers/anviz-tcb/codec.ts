@@ -14,6 +14,7 @@ import type { FrameRule } from '../framing.js';
 
 /** Commands by what they do. An answer carries the same number with bit 7 set. */
 export const COMMAND = {
+  search: 0x02,
   auth: 0x04,
   serial: 0x24,
   doorSensor: 0x2f,
@@ -25,10 +26,14 @@ export const COMMAND = {
   counters: 0x3c,
   records: 0x40,
   usersOld: 0x42,
+  setUsersOld: 0x43,
   model: 0x48,
+  deleteUser: 0x4c,
   clearNew: 0x4e,
+  capacity: 0x5d,
   realTime: 0x5f,
   users: 0x72,
+  setUsers: 0x73,
   address: 0x74,
   heartbeat: 0x7f,
 } as const;
@@ -53,8 +58,23 @@ export const RET: Readonly<Record<number, string>> = {
   0x0f: 'locked by USB',
 };
 
+const RET_ZH: Readonly<Record<number, string>> = {
+  0x01: '失败',
+  0x04: '已满',
+  0x05: '没有人员',
+  0x06: '没有此人',
+  0x08: '超时',
+  0x0a: '人员已存在',
+  0x0b: '指纹已存在',
+  0x0f: '被 USB 占用',
+};
+
 export const retText = (ret: number): string =>
   `RET ${ret.toString(16).padStart(2, '0')}${RET[ret] === undefined ? '' : ` (${RET[ret]})`}`;
+
+/** The same for a Chinese sentence. */
+export const retTextZh = (ret: number): string =>
+  `返回码 ${ret.toString(16).padStart(2, '0')}${RET_ZH[ret] === undefined ? '' : `（${RET_ZH[ret]}）`}`;
 
 export type Frame =
   | {
@@ -239,6 +259,21 @@ export function encodeCounters(counters: Counters): Uint8Array {
     .u24(counters.newRecords)
     .bytes();
 }
+
+/** How much fits into a terminal; vendor's document, 0x5D: three u24. */
+export interface Capacity {
+  readonly users: number;
+  readonly fingers: number;
+  readonly records: number;
+}
+
+export function decodeCapacity(data: Uint8Array): Capacity {
+  const reader = new Reader(data, 'big');
+  return { users: reader.u24(), fingers: reader.u24(), records: reader.u24() };
+}
+
+/** Removes a person with everything that the terminal holds of them: mask FF. */
+export const deleteUserRequest = (id: string): Uint8Array => new Writer('big').u40(Number(id)).u8(0xff).bytes();
 
 /** Printable ASCII up to the first NUL, without blanks at the ends. */
 export function decodeAscii(data: Uint8Array): string {

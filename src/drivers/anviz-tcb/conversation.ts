@@ -1,13 +1,16 @@
 /**
  * Requests and answers on one line: one at a time, matched by command and address, asked again when nothing answers.
  * It knows what else may come in between: the echo of an RS-485 adapter, a live record, a heartbeat, an answer that is
- * late, a neighbour on the bus. Promises that an answer which came before its request was sent is never taken for it.
+ * late, a neighbour on the bus. Promises that an answer which came before its request was sent is never taken for it,
+ * and that a heartbeat is answered at once on a network, also between two requests and in the middle of one; on a
+ * serial line it waits until the line is free.
  *
  *   quiet line, gap ── request ──> echo? live record? neighbour? late answer? ── answer of this command and address
  */
 import type { Duplex } from 'node:stream';
+import { hex, parseHex } from '../../core/bytes.js';
 import { fail, GatewayError } from '../../core/errors.js';
-import { hex } from '../../core/bytes.js';
+import { linkedController } from '../../core/time.js';
 import type { Wire } from '../driver.js';
 import { createExchange } from '../exchange.js';
 import {
@@ -41,6 +44,11 @@ export interface AskOptions {
   readonly retries?: number;
 }
 
+/** An authentication lapses after 300 s without traffic; before that it is renewed. */
+const AUTH_IDLE_MS = 240_000;
+/** A refusal so soon after an accepted password has another reason. */
+const AUTH_FRESH_MS = 60_000;
+
 export interface Conversation {
   /** The answer, whatever its return code. Throws `link-silent`, `link-closed`, `wrong-protocol`, `bus-address-needed`. */
   ask(command: Command, data?: Uint8Array, options?: AskOptions): Promise<Answer>;
@@ -66,18 +74,43 @@ const QUIET_MAX_MS = 1_000;
 
 export function createConversation(link: Duplex, options: AnvizOptions, wire: Wire, signal: AbortSignal): Conversation {
   const { clock } = wire;
-  const exchange = createExchange(link, frameRule, { idleFlushMs: options.silenceMs }, wire, signal);
+  /** Both sides may talk at once: nobody else is on a network connection. */
+  const isNetwork = wire.host !== null || wire.nextCall !== null;
+  const ended = linkedController(signal);
   const live: LiveRecord[] = [];
   let turn: Promise<unknown> = Promise.resolve();
+  let turns = 0;
   let sent: Uint8Array = new Uint8Array(0);
   let exchangeEndedAt = -Infinity;
   let peer: number | null = options.address === 0 ? null : options.address;
   let heartbeatFrom: number | null = null;
   let reauthenticated = false;
+  let authenticatedAt = -Infinity;
+  /** Found while nobody asked; told to whoever asks next. */
+  let idleError: GatewayError | null = null;
+  /** Sound frames that are not our own echo. */
+  let heard = 0;
+  /** The first bytes that belong to no frame. */
+  let foreign: Uint8Array = new Uint8Array(0);
+  /** Broken frames that begin like the answer to what was just asked. */
+  let collisions = 0;
+
+  const note: Wire['note'] = (finding) => {
+    wire.note(finding);
+    const window = finding.code === 'noise' ? finding.data?.window : undefined;
+    if (typeof window !== 'string') return;
+    const bytes = parseHex(window);
+    if (foreign.length === 0) foreign = bytes;
+    const command = sent[5];
+    if (command !== undefined && bytes.some((byte, at) => byte === START && bytes[at + 5] === (command | 0x80)))
+      collisions += 1;
+  };
+  const exchange = createExchange(link, frameRule, { idleFlushMs: options.silenceMs }, { ...wire, note }, signal);
 
   /** Requests of concurrent callers take turns. */
   const exclusive = async <T>(work: () => Promise<T>): Promise<T> => {
-    const mine = turn.then(work, work);
+    turns += 1;
+    const mine = turn.then(work, work).finally(() => (turns -= 1));
     turn = mine.catch(() => undefined);
     return mine;
   };
@@ -93,6 +126,7 @@ export function createConversation(link: Duplex, options: AnvizOptions, wire: Wi
   /** Takes care of what answers nothing; returns the frame if it may be an answer. */
   const sift = (bytes: Uint8Array): Extract<Frame, { kind: 'answer' }> | null => {
     if (bytes.length === sent.length && hex(bytes) === hex(sent)) return null;
+    heard += 1;
     const frame = parseFrame(bytes);
     if (frame.kind === 'request') {
       if (frame.command === COMMAND.heartbeat && (options.address === 0 || frame.address === options.address))
@@ -124,7 +158,12 @@ export function createConversation(link: Duplex, options: AnvizOptions, wire: Wi
         options.idleMs === 0 ? 0 : exchange.lastBytesTicks + options.idleMs - now,
       );
       if (waitMs <= 0 || now - began >= QUIET_MAX_MS) return;
-      await clock.sleep(waitMs, signal);
+      try {
+        await clock.sleep(waitMs, ended.signal);
+      } catch (error) {
+        signal.throwIfAborted();
+        throw fail('link-closed', {}, error);
+      }
     }
   };
 
@@ -132,17 +171,30 @@ export function createConversation(link: Duplex, options: AnvizOptions, wire: Wi
     if (heartbeatFrom === null) return;
     const to = heartbeatFrom;
     heartbeatFrom = null;
-    await quiet();
-    sent = encodeAnswer(to, COMMAND.heartbeat, 0);
-    await exchange.send(sent);
-    exchangeEndedAt = clock.ticks();
+    if (!isNetwork) await quiet();
+    await exchange.send(encodeAnswer(to, COMMAND.heartbeat, 0));
+    if (!isNetwork) exchangeEndedAt = clock.ticks();
   };
+
+  /** What comes while nobody asks: live records are kept with the time of their arrival, heartbeats answered. */
+  const attend = (): void => {
+    if (turns > 0) return;
+    exclusive(async () => {
+      siftWaiting();
+      await answerHeartbeat();
+    }).catch((error: unknown) => {
+      // An abort is told by whoever asks next.
+      if (error instanceof GatewayError) idleError ??= error;
+    });
+  };
+  link.on('data', attend);
 
   const awaitAnswer = async (command: Command, timeoutMs: number): Promise<Answer> => {
     const began = clock.ticks();
     for (;;) {
       const leftMs = timeoutMs - (clock.ticks() - began);
       const frame = sift(await exchange.receive(Math.max(1, leftMs), commandName(command)));
+      if (isNetwork) await answerHeartbeat();
       if (frame?.command === command) return { ret: frame.ret, data: frame.data };
       if (leftMs <= 0) throw fail('link-silent', { ms: timeoutMs, waitingFor: commandName(command) });
     }
@@ -150,19 +202,25 @@ export function createConversation(link: Duplex, options: AnvizOptions, wire: Wi
 
   /** Only foreign bytes ever came: a printer, a panel, another vendor's terminal. After a few it is not asked again. */
   const throwIfForeign = (final: boolean, error: unknown): void => {
-    const { firstBytes } = exchange;
-    if (exchange.framesSeen > 0 || firstBytes.length === 0) return;
-    if (firstBytes[0] === START) {
+    // Behind an adapter that echoes, the first bytes are our own.
+    const first = exchange.framesSeen === 0 ? exchange.firstBytes : foreign;
+    if (heard > 0 || first.length === 0) return;
+    // Everybody was asked, and what came begins like the answer and is broken each time: more than one answered.
+    if (final && options.address === 0 && collisions > 0)
+      throw fail('bus-address-needed', { first: '?', second: '?' }, error);
+    if (first[0] === START) {
       if (!final) return;
-      const reason = 'only broken frames arrive: a wrong baud rate, or two terminals without an address of their own';
-      const reasonZh = '收到的报文全部损坏，可能是波特率不符，或同一线路上有两台未设地址的考勤机';
+      const reason = 'only broken frames arrive: a wrong baud rate, or two terminals with the same address';
+      const reasonZh = '收到的报文全部损坏，可能是波特率不符，或同一线路上有两台地址相同的考勤机';
       throw fail('bad-reply', { request: 'everything', requestZh: '所有请求', reason, reasonZh }, error);
     }
-    if (final || (firstBytes.length >= FOREIGN_BYTES && !firstBytes.includes(START)))
-      throw fail('wrong-protocol', { driver: 'anviz-tcb', window: hex(firstBytes) }, error);
+    if (final || (first.length >= FOREIGN_BYTES && !first.includes(START)))
+      throw fail('wrong-protocol', { driver: 'anviz-tcb', window: hex(first) }, error);
   };
 
   const askOnce = async (command: Command, data: Uint8Array | undefined, timeoutMs: number): Promise<Answer> => {
+    if (idleError !== null) throw idleError;
+    siftWaiting();
     await answerHeartbeat();
     await quiet();
     siftWaiting();
@@ -172,6 +230,8 @@ export function createConversation(link: Duplex, options: AnvizOptions, wire: Wi
       return await awaitAnswer(command, timeoutMs);
     } finally {
       exchangeEndedAt = clock.ticks();
+      // What came in the same piece as the answer: nothing else would wake us for it.
+      queueMicrotask(attend);
     }
   };
 
@@ -194,13 +254,22 @@ export function createConversation(link: Duplex, options: AnvizOptions, wire: Wi
     const data = authRequest(credentialText(options.authUser), credentialText(options.authPassword ?? ''));
     const { ret } = await askInTurn(COMMAND.auth, data, {});
     if (ret !== 0) throw fail('auth-refused', { reason: retText(ret) });
+    authenticatedAt = clock.ticks();
+  };
+
+  /** Before a request after a long silence, so that nothing is refused or left unanswered. */
+  const renewLogin = async (): Promise<void> => {
+    const lastTicks = Math.max(exchangeEndedAt, authenticatedAt);
+    if (options.authPassword !== undefined && clock.ticks() - lastTicks >= AUTH_IDLE_MS) await login();
   };
 
   const ask: Conversation['ask'] = async (command, data, how = {}) =>
     exclusive(async () => {
+      await renewLogin();
       const answer = await askInTurn(command, data, how);
-      if (answer.ret !== 0x01 || options.authPassword === undefined || reauthenticated) return answer;
-      // An authentication lapses after five minutes without traffic. Once a session: a terminal that locks accounts counts tries.
+      if (answer.ret !== 0x01 || options.authPassword === undefined) return answer;
+      // Once, and later only when the password was accepted a while ago: a terminal that locks accounts counts tries.
+      if (reauthenticated && clock.ticks() - authenticatedAt < AUTH_FRESH_MS) return answer;
       reauthenticated = true;
       await login();
       return askInTurn(command, data, how);
@@ -255,7 +324,11 @@ export function createConversation(link: Duplex, options: AnvizOptions, wire: Wi
     takeLive() {
       return live.splice(0);
     },
-    dispose: () => exchange[Symbol.dispose](),
+    dispose() {
+      link.off('data', attend);
+      ended.end();
+      exchange[Symbol.dispose]();
+    },
   };
 }
 

@@ -10,6 +10,7 @@ import {
   COMMAND,
   commandName,
   decodeAscii,
+  decodeCapacity,
   decodeClock,
   decodeCounters,
   decodePage,
@@ -43,6 +44,13 @@ function requestFields(frame: Frame): Fields {
       return { type: data[0] ?? null, count: bigEndian(data.subarray(1, 4)) };
     case COMMAND.setClock:
       return { wallTime: decodeClock(data) };
+    case COMMAND.setUsers:
+    case COMMAND.setUsersOld: {
+      const users = decodeUsers(data, command === COMMAND.setUsersOld);
+      return { users: users.length, ids: users.map((user) => user.id) };
+    }
+    case COMMAND.deleteUser:
+      return { id: String(bigEndian(data.subarray(0, 5))), mask: data[5] ?? null };
     case COMMAND.auth:
       return { user: decodeAscii(data.subarray(0, 12)) };
     default:
@@ -62,6 +70,14 @@ function answerFields(
     }
     case COMMAND.realTime:
       return { fields: {}, records: data.length < RECORD_BYTES ? [] : [decodeRecord(data)] };
+    case COMMAND.capacity:
+      return plain({ ...decodeCapacity(data) });
+    case COMMAND.search:
+      return plain(
+        data.length < 26
+          ? {}
+          : { model: decodeAscii(data.subarray(0, 10)), serial: decodeAscii(data.subarray(10, 26)) },
+      );
     case COMMAND.counters:
       return plain({ ...decodeCounters(data) });
     case COMMAND.clock:

@@ -21,8 +21,9 @@ import {
   wallToSeconds,
 } from './codec.js';
 import type { Frame } from './codec.js';
+import { createDeviceStaff, type StaffAnswer, type StaffCursor } from './device-staff.js';
 import { credentialText, type AnvizSimulatorOptions } from './options.js';
-import { encodeUser } from './users.js';
+import type { WritableUser } from './users.js';
 
 interface Kept {
   readonly told: SimulatedPunch;
@@ -31,13 +32,15 @@ interface Kept {
 }
 
 /** What a connection remembers of its own. */
-export interface DeviceConnection {
+export interface DeviceConnection extends StaffCursor {
   authenticated: boolean;
+  /** When it was last asked for anything. */
+  askedAt: number;
+  /** Heartbeats that nobody has answered yet. */
+  heartbeats: number;
   list: readonly Uint8Array[] | null;
   at: number;
   lastPage: Uint8Array | null;
-  users: readonly Uint8Array[] | null;
-  usersAt: number;
   pagesSent: number;
   /** Requests that a terminal which is starting up does not hear. */
   deaf: number;
@@ -54,8 +57,10 @@ export interface Device {
   disconnect(connection: DeviceConnection): void;
   readonly connections: number;
   answer(frame: Frame, connection: DeviceConnection): Response;
-  addUser(user: SimulatedUser): void;
+  addUser(user: WritableUser): void;
   users(): readonly SimulatedUser[];
+  /** The record of a person as it is kept; null: nobody. */
+  userRecord(id: string): Uint8Array | null;
   addRecord(record: SimulatedPunch): SimulatedPunch;
   punch(userId: string, how: { readonly verify?: Verify; readonly direction?: Direction }): SimulatedPunch;
   records(): readonly SimulatedPunch[];
@@ -68,12 +73,16 @@ export interface Device {
 
 const STATES: readonly Direction[] = ['in', 'out'];
 const IMPOSSIBLE_CLOCK = Uint8Array.of(0, 13, 32, 25, 61, 61);
-const USERS_PAGE: Readonly<Record<number, number>> = { 27: 12, 30: 12, 40: 8 };
+/** Without traffic for so long, an authentication is over. */
+const AUTH_LAPSE_MS = 300_000;
 
 export function createDevice(setup: SimulatorSetup, options: AnvizSimulatorOptions): Device {
   const faults = new Map(setup.faults);
-  const users: SimulatedUser[] = [...setup.users];
+  const staff = createDeviceStaff(options, faults);
+  for (const user of setup.users) staff.add(user);
   let kept: Kept[] = [];
+  /** Also those that were erased. */
+  const everMade: SimulatedPunch[] = [];
   let offsetMs = 0;
   const config2 = Uint8Array.of(3, 0, 0, 0, options.realTime ? 1 : 0, 1, 0, 5, 0, 0, 50, 0, 0, 0, 0);
   const connections = new Set<DeviceConnection>();
@@ -108,6 +117,7 @@ export function createDevice(setup: SimulatorSetup, options: AnvizSimulatorOptio
     });
     const one: Kept = { told: { ...record, userId: String(Number(record.userId)) }, raw, isNew: true };
     kept.push(one);
+    everMade.push(one.told);
     return one;
   };
   for (const record of setup.records) keep(record, false);
@@ -157,23 +167,12 @@ export function createDevice(setup: SimulatorSetup, options: AnvizSimulatorOptio
     const left = number('interleave-event', 1);
     if (left <= 1) faults.delete('interleave-event');
     else faults.set('interleave-event', String(left - 1));
-    const passer = users[0]?.id ?? '1';
+    const passer = staff.users()[0]?.id ?? '1';
     const one = keep({ userId: passer, wallTime: wallClock() }, true);
     return config2[4] === 0 ? frames : [live(one.raw), ...frames];
   };
 
-  const userPage = (data: Uint8Array, command: number, connection: DeviceConnection): Response => {
-    if ((command === COMMAND.usersOld) !== (options.userLayout === 27)) return [answer(command, undefined, 1)];
-    if (data[0] === 1) {
-      connection.users = users.map((user) => encodeUser({ id: user.id, name: user.name }, options.userLayout));
-      connection.usersAt = 0;
-      if (users.length === 0) return [answer(command, undefined, 5)];
-    }
-    const count = Math.min(data[1] ?? 0, USERS_PAGE[options.userLayout] ?? 8);
-    const page = (connection.users ?? []).slice(connection.usersAt, connection.usersAt + count);
-    connection.usersAt += count;
-    return [answer(command, Buffer.concat([Uint8Array.of(page.length), ...page]))];
-  };
+  const told = (command: number, { ret, data }: StaffAnswer): Response => [answer(command, data, ret)];
 
   const clear = (data: Uint8Array): Response => {
     const reader = new Reader(data, 'big');
@@ -187,9 +186,14 @@ export function createDevice(setup: SimulatorSetup, options: AnvizSimulatorOptio
   };
 
   const counters = (): Uint8Array => {
+    if (faults.has('seq-reset')) {
+      // Somebody erases the log at its menu.
+      faults.delete('seq-reset');
+      kept = [];
+    }
     const wrong = faults.has('wrong-count') ? number('wrong-count', 1) : 0;
     return encodeCounters({
-      users: users.length,
+      users: staff.users().length,
       fingers: 0,
       passwords: 0,
       cards: 0,
@@ -197,6 +201,9 @@ export function createDevice(setup: SimulatorSetup, options: AnvizSimulatorOptio
       newRecords: kept.filter((one) => one.isNew).length + wrong,
     });
   };
+
+  const capacity = (): Uint8Array =>
+    new Writer('big').u24(options.userCapacity).u24(options.userCapacity).u24(options.recordCapacity).bytes();
 
   const setClock = (data: Uint8Array): Response => {
     const at = wallToInstant(decodeClock(data), setup.zone);
@@ -237,7 +244,14 @@ export function createDevice(setup: SimulatorSetup, options: AnvizSimulatorOptio
         return recordPage(data, connection);
       case COMMAND.users:
       case COMMAND.usersOld:
-        return userPage(data, command, connection);
+        return told(command, staff.page(data, command, connection));
+      case COMMAND.setUsers:
+      case COMMAND.setUsersOld:
+        return told(command, staff.store(data, command));
+      case COMMAND.deleteUser:
+        return told(command, staff.remove(data));
+      case COMMAND.capacity:
+        return [answer(command, capacity())];
       case COMMAND.clearNew:
         return data.length < 4 ? [answer(command, undefined, 1)] : clear(data);
       default:
@@ -262,6 +276,9 @@ export function createDevice(setup: SimulatorSetup, options: AnvizSimulatorOptio
         lastPage: null,
         users: null,
         usersAt: 0,
+        lastUsers: null,
+        askedAt: setup.wire.ticks(),
+        heartbeats: 0,
         pagesSent: 0,
         deaf: 0,
         live: tell,
@@ -275,7 +292,11 @@ export function createDevice(setup: SimulatorSetup, options: AnvizSimulatorOptio
     },
     answer(frame, connection) {
       // Device-initiated requests have no answer; neither has what the gateway sends as the answer to one.
+      if (frame.kind === 'answer' && frame.command === COMMAND.heartbeat) connection.heartbeats = 0;
       if (frame.kind !== 'request' || frame.command === COMMAND.heartbeat) return [];
+      const silentMs = setup.wire.ticks() - connection.askedAt;
+      connection.askedAt = setup.wire.ticks();
+      if (options.authPassword !== undefined && silentMs >= AUTH_LAPSE_MS) connection.authenticated = false;
       if (connection.deaf > 0) {
         connection.deaf -= 1;
         return [];
@@ -295,11 +316,12 @@ export function createDevice(setup: SimulatorSetup, options: AnvizSimulatorOptio
       }
       return obey(frame, connection);
     },
-    addUser: (user) => void users.push(user),
-    users: () => users,
+    addUser: (user) => staff.add(user),
+    users: () => staff.users(),
+    userRecord: (id) => staff.record(id),
     addRecord: (record) => keep(record, false).told,
     punch,
-    records: () => kept.map((one) => one.told),
+    records: () => everMade,
     newRecords: () => kept.filter((one) => one.isNew).length,
     setClockOffset: (ms) => void (offsetMs = ms),
     wallClock,

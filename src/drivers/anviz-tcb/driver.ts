@@ -1,12 +1,14 @@
 /**
- * The driver for Anviz TC_B (安威士): fingerprint and face terminals on RS-232, RS-485 or TCP port 5010. See README.md
- * for the frame, the source of every claim and what is unproven.
+ * The driver for Anviz TC_B (安威士): fingerprint and face terminals on RS-232, RS-485 or TCP port 5010, where either
+ * side dials. See README.md for the frame, the source of every claim and what is unproven.
  */
 import type { Driver } from '../driver.js';
 import { WIRE_FAULTS } from '../faults.js';
+import { anvizCalled } from './called.js';
 import { createConversation } from './conversation.js';
 import { createDecoder } from './decoder.js';
 import { anvizOptions, anvizSimulatorOptions, type AnvizOptions } from './options.js';
+import { scrubAnviz } from './scrub.js';
 import { createSession, type AnvizSession } from './session.js';
 import { simulateAnviz, type AnvizTerminal } from './simulator.js';
 
@@ -32,14 +34,21 @@ export const anvizTcb: AnvizDriver = {
     'impossible-date',
     'reboot-mid-transfer',
     'second-session-refused',
+    'gbk-name',
+    'memory-full',
+    'seq-reset',
+    'half-open',
   ],
-  capabilities: new Set(['punch.poll', 'punch.live', 'clock.read', 'clock.set', 'users.read']),
+  capabilities: new Set(['punch.poll', 'punch.live', 'clock.read', 'clock.set', 'users.read', 'users.write']),
   defaultPort: 5010,
   reaches: new Set(['tcp', 'tcp-listen', 'serial']),
+  called: anvizCalled,
   decoderVersion: '1',
   seqIsIdentity: false,
   async open(link, options, wire, signal) {
     const conversation = createConversation(link, options, wire, signal);
+    // Whoever recognised a caller may have paused the link.
+    link.resume();
     try {
       await conversation.authenticate();
     } catch (error) {
@@ -48,7 +57,7 @@ export const anvizTcb: AnvizDriver = {
     }
     return createSession(conversation, options, wire);
   },
-  scrub: (_options, _from, bytes) => bytes,
+  scrub: (_options, _from, bytes, masks) => scrubAnviz(bytes, masks),
   decoder: (options) => createDecoder(options),
   simulate: simulateAnviz,
 };

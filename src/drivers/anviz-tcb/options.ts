@@ -74,6 +74,15 @@ export const anvizSimulatorOptions = z.strictObject({
   model: z.string().max(8).default('FACE7'),
   firmware: z.string().max(8).default('02.10.04'),
   recordCapacity: z.number().int().min(1).max(0xffffff).default(100_000),
+  userCapacity: z.number().int().min(1).max(0xffffff).default(10_000),
+  /** Client mode: seconds between two heartbeats. The second one in a row without an answer ends the connection. */
+  heartbeatSeconds: z.number().int().min(5).max(3600).default(300),
+  /** Client mode: seconds until it dials again. */
+  redialSeconds: z.number().int().min(1).max(3600).default(5),
+  /** Bytes of data in the answer to a search; 63 and 167 are described, others occur. */
+  searchBytes: z.number().int().min(26).max(500).default(63),
+  /** What the answer to a search says of its own address. */
+  ip: z.ipv4().default('192.0.2.9'),
 });
 
 export type AnvizSimulatorOptions = z.output<typeof anvizSimulatorOptions>;

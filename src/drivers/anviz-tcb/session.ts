@@ -1,7 +1,8 @@
 /**
  * One conversation with one terminal: who it is, its clock, its records. Reading is at-least-once: the "new" flags are
  * cleared (0x4E type 2, exact number) only in `confirm` of the last page of a complete read, so a crash before it
- * brings the same records again. Once a day everything is read, because another program may have consumed the flags.
+ * brings the same records again. Once a day everything is read, because another program may have consumed the flags;
+ * sooner when the counters say so: fewer records than before (somebody erased them), or more grew than are new.
  *
  *   3C ─> announced      40 [start] ─> page, 40 [next] ─> page … short page      ═ stored ═>      4E [2, number]
  *   corrupt or lost page: 40 [0x10] up to 3 times, then from the start; pages already given are not given twice
@@ -16,6 +17,7 @@ import {
   clearNewRequest,
   COMMAND,
   decodeAscii,
+  decodeCapacity,
   decodeClock,
   decodeCounters,
   decodeRealTime,
@@ -23,12 +25,13 @@ import {
   realTimeRequest,
   wallToSeconds,
 } from './codec.js';
-import type { AnvizRecord, Counters, Epoch } from './codec.js';
+import type { AnvizRecord, Capacity, Counters, Epoch } from './codec.js';
 import { isSilence, type Conversation, type LiveRecord } from './conversation.js';
 import { createDownload } from './download.js';
 import type { AnvizOptions } from './options.js';
 import { punchOf } from './punch.js';
-import { decodeUsers, type AnvizUser } from './users.js';
+import { createStaff } from './staff.js';
+import type { AnvizUser } from './users.js';
 
 export interface AnvizSession extends TerminalSession {
   /** Everybody the terminal knows. Names and cards are for the caller, never for logs. */
@@ -42,14 +45,19 @@ const DAY_SECONDS = 86_400;
 const EPOCH_TOLERANCE_SECONDS = 10;
 /** Ahead of its own clock by more than this, a record was not made with that clock. */
 const FUTURE_SECONDS = 600;
-const USERS_MAX = 100_000;
-const NO_USERS = 0x05;
+/** Of the memory for records; from here on somebody should know. */
+const MEMORY_LOW = 0.9;
+/** Live records whose distance from the clock tells nothing, before no more are compared. */
+const EPOCH_TRIES = 5;
 
 export function createSession(conversation: Conversation, options: AnvizOptions, wire: Wire): AnvizSession {
   const download = createDownload(conversation, options, wire);
   /** Flags to clear when the page that ended a read is confirmed. */
   const clearable = new WeakMap<PunchPage, number>();
-  let epochChecked = false;
+  const staff = createStaff(conversation, options, wire);
+  /** A terminal that dialled us stays on the line; one that we visit is left when it is read. */
+  const isHeld = wire.nextCall !== null && wire.dial === null;
+  let epochTries = 0;
   let futureTold = false;
   /** The terminal's clock as last read, in seconds of its epoch. */
   let shown: { readonly seconds: number; readonly ticks: number } | null = null;
@@ -80,6 +88,8 @@ export function createSession(conversation: Conversation, options: AnvizOptions,
     const address = await conversation.tryRequest(COMMAND.address);
     const counts = await conversation.tryRequest(COMMAND.counters);
     const fill = counts ? decodeCounters(counts) : null;
+    const capacity = await readCapacity();
+    if (fill && capacity) noteMemory(fill.records, capacity.records);
     return {
       serial,
       model: model ? decodeAscii(model) || null : null,
@@ -87,8 +97,23 @@ export function createSession(conversation: Conversation, options: AnvizOptions,
       details: {
         ...(address?.length === 4 ? { address: new DataView(address.buffer, address.byteOffset).getUint32(0) } : {}),
         ...(fill ? { users: fill.users, records: fill.records, newRecords: fill.newRecords } : {}),
+        ...(capacity ? { userCapacity: capacity.users, recordCapacity: capacity.records } : {}),
       },
     };
+  };
+
+  const readCapacity = async (): Promise<Capacity | null> => {
+    const told = await conversation.tryRequest(COMMAND.capacity);
+    return told && told.length >= 9 ? decodeCapacity(told) : null;
+  };
+
+  const noteMemory = (records: number, capacity: number): void => {
+    if (capacity === 0 || records < capacity * MEMORY_LOW) return;
+    wire.note({
+      code: 'memory-low',
+      text: `The terminal holds ${records} of ${capacity} records`,
+      data: { records, capacity },
+    });
   };
 
   /** RET 01 to everything means: authenticate first. RET 01 to this command alone means: unknown here. */
@@ -111,16 +136,17 @@ export function createSession(conversation: Conversation, options: AnvizOptions,
     });
   };
 
-  /** The first live record of a session tells whether the terminal counts from the day we believe. */
+  /** The first live records of a session tell whether the terminal counts from the day we believe. */
   const checkEpoch = async ({ record, ticks }: LiveRecord): Promise<void> => {
-    if (epochChecked) return;
-    epochChecked = true;
+    if (epochTries >= EPOCH_TRIES) return;
+    epochTries += 1;
     await readClock();
     if (shown === null) return;
     const elapsed = (shown.ticks - ticks) / 1000;
     const difference = record.seconds - (shown.seconds - elapsed);
     const other: Epoch = options.epoch === '2000-01-02' ? '2000-01-01' : '2000-01-02';
     const expected = other === '2000-01-01' ? DAY_SECONDS : -DAY_SECONDS;
+    if (Math.abs(difference) <= EPOCH_TOLERANCE_SECONDS) epochTries = EPOCH_TRIES;
     if (Math.abs(difference - expected) > EPOCH_TOLERANCE_SECONDS) return;
     wire.note({
       code: 'epoch-changed',
@@ -139,10 +165,29 @@ export function createSession(conversation: Conversation, options: AnvizOptions,
     return { punches, cursor: null, drained: false, count: null };
   };
 
-  const fullReadDue = (after: Cursor | null): boolean => {
+  /** Whether everything is to be read: it is time, the log was erased, or another program has taken "new" flags. */
+  const fullReadDue = (after: Cursor | null, { records, newRecords }: Counters): boolean => {
     const last = after?.fullReadAt;
     const now = wire.clock.now();
-    return typeof last !== 'number' || now - last >= options.fullReadHours * HOUR_MS || last - now > HOUR_MS;
+    if (typeof last !== 'number' || now - last >= options.fullReadHours * HOUR_MS || last - now > HOUR_MS) return true;
+    const before = after?.records;
+    if (typeof before !== 'number') return false;
+    if (records < before) {
+      wire.note({
+        code: 'epoch-changed',
+        text: `The terminal held ${before} records and now holds ${records}: somebody erased them; everything is read again`,
+        data: { before, now: records },
+      });
+      return true;
+    }
+    // At most once an hour, so that a terminal whose counters mean something else does not send its whole log all day.
+    if (records - before <= newRecords || now - last < HOUR_MS) return false;
+    wire.note({
+      code: 'gap',
+      text: `${records - before} records were added and ${newRecords} of them are new: another program reads this terminal; everything is read`,
+      data: { added: records - before, newRecords },
+    });
+    return true;
   };
 
   /** A record of tomorrow is the sign of an epoch a day off, or of a clock that was set back: told, not judged. */
@@ -163,9 +208,9 @@ export function createSession(conversation: Conversation, options: AnvizOptions,
     records.map((record) => punchOf(record, options, 'poll'));
 
   async function* readList(after: Cursor | null): AsyncGenerator<PunchPage, Cursor | null> {
-    const full = fullReadDue(after);
     const startedAt = wire.clock.now();
     const before = await counters();
+    const full = fullReadDue(after, before);
     const announced = full ? before.records : before.newRecords;
     let punches: PunchRecord[] = [];
     let decoded = 0;
@@ -192,7 +237,9 @@ export function createSession(conversation: Conversation, options: AnvizOptions,
     }
     // An incomplete full read is tried again in an hour, not at every poll: on a slow line it takes long.
     const retryMs = (options.fullReadHours - 1) * HOUR_MS;
-    const cursor = full ? { fullReadAt: complete ? startedAt : startedAt - retryMs } : after;
+    const records = complete ? before.records : (after?.records ?? null);
+    const fullReadAt = full ? (complete ? startedAt : startedAt - retryMs) : (after?.fullReadAt ?? null);
+    const cursor: Cursor = { fullReadAt, records };
     const page: PunchPage = { punches, cursor, drained: complete, count: { announced, decoded } };
     const flags = full ? before.newRecords : decoded;
     if (complete && flags > 0) clearable.set(page, flags);
@@ -203,7 +250,7 @@ export function createSession(conversation: Conversation, options: AnvizOptions,
   async function* pages(after: Cursor | null, { follow }: PageOptions): AsyncGenerator<PunchPage, void> {
     await prepareRealTime();
     let cursor = yield* readList(after);
-    while (follow && options.realTime) {
+    while (follow && (options.realTime || isHeld)) {
       const until = wire.clock.ticks() + options.pollSeconds * 1000;
       while (wire.clock.ticks() < until) {
         const live = await livePage();
@@ -233,24 +280,6 @@ export function createSession(conversation: Conversation, options: AnvizOptions,
     }
   };
 
-  const readUsers = async (): Promise<readonly AnvizUser[]> => {
-    const trial = (await conversation.ask(COMMAND.users, Uint8Array.of(1, 8))).ret;
-    if (trial === NO_USERS) return [];
-    const old = trial !== 0;
-    const command = old ? COMMAND.usersOld : COMMAND.users;
-    const users: AnvizUser[] = [];
-    // The first page was only a trial; begin again with the command that is understood.
-    for (let parameter = 1; users.length < USERS_MAX; parameter = 0) {
-      const told = await conversation.ask(command, Uint8Array.of(parameter, 8));
-      if (told.ret === NO_USERS) break;
-      if (told.ret !== 0) throw fail('bad-reply', { request: 'users', reason: `RET ${told.ret}` });
-      const page = decodeUsers(told.data, old, options.nameEncoding);
-      users.push(...page);
-      if (page.length < 8) break;
-    }
-    return users;
-  };
-
   return {
     identify,
     readClock,
@@ -260,7 +289,8 @@ export function createSession(conversation: Conversation, options: AnvizOptions,
     },
     pages,
     confirm,
-    readUsers,
+    users: staff,
+    readUsers: () => staff.read(),
     [Symbol.asyncDispose]: async () => conversation.dispose(),
   };
 }

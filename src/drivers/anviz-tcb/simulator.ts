@@ -2,6 +2,8 @@
  * Simulated Anviz terminals on a line: one alone, or several on one RS-485 bus. Each hears every request, answers those
  * for its address and those for address 0; where two answer at once, their bytes collide. Faults of the wire apply to
  * each terminal's own sending; `echo` belongs to the adapter and is shown once. See README.md for the list of faults.
+ * In client mode a terminal dials, waits to be asked, sends a heartbeat every five minutes and dials again when the
+ * connection is gone or nobody answers its heartbeats.
  *
  * It never throws for what the peer sends, and says nothing about a wire.
  */
@@ -9,13 +11,19 @@ import type { Duplex } from 'node:stream';
 import type { SimulatedTerminal, SimulatorSetup } from '../driver.js';
 import { createFaultyWire, seededRandom, type FaultyWire } from '../faults.js';
 import { createFramer } from '../framing.js';
-import type { Clock } from '../../core/time.js';
+import { linkedController, type Clock } from '../../core/time.js';
 import { COMMAND, encodeRequest, frameRule, parseFrame } from './codec.js';
 import { createDevice, type Device, type DeviceConnection } from './device.js';
 import { anvizSimulatorOptions } from './options.js';
+import { encodeSearchAnswer, isSearchRequest } from './search.js';
+import type { WritableUser } from './users.js';
 
 export interface AnvizTerminal extends SimulatedTerminal {
   readonly address: number;
+  call(dial: (signal: AbortSignal) => Promise<Duplex>, signal: AbortSignal): Promise<void>;
+  /** What it answers to one datagram of a search; null: nothing. */
+  answerSearch(datagram: Uint8Array): Uint8Array | null;
+  addUser(user: WritableUser): void;
   /** Records whose "new" flag stands. */
   newRecords(): number;
   /** Whether it tells records as they happen. */
@@ -27,8 +35,8 @@ export interface AnvizTerminal extends SimulatedTerminal {
 }
 
 export interface AnvizBus {
-  /** Serves the line until it closes or the signal aborts. */
-  serve(link: Duplex, signal: AbortSignal): Promise<void>;
+  /** Serves the line until it closes or the signal aborts; with heartbeats of the first terminal where it has dialled. */
+  serve(link: Duplex, signal: AbortSignal, heartbeatMs?: number): Promise<void>;
 }
 
 interface Station {
@@ -40,6 +48,7 @@ interface Station {
 /** A terminal gives up an incomplete request after this silence. */
 const SILENCE_MS = 200;
 const DEAF_AFTER_RESTART = 2;
+const HEARTBEATS_UNANSWERED = 2;
 
 /** Two who talk at once on one pair of wires: a dominant zero wins. */
 function collide(frames: readonly Uint8Array[]): Uint8Array {
@@ -51,7 +60,7 @@ function collide(frames: readonly Uint8Array[]): Uint8Array {
 
 export function createAnvizBus(terminals: readonly AnvizTerminal[]): AnvizBus {
   return {
-    async serve(link, signal) {
+    async serve(link, signal, heartbeatMs) {
       const [first] = terminals;
       if (!first) return;
       if (first.device.faults.has('second-session-refused') && first.device.connections > 0) {
@@ -115,6 +124,19 @@ export function createAnvizBus(terminals: readonly AnvizTerminal[]): AnvizBus {
         for (const cut of framer.push(chunk)) if (cut.kind === 'frame') inTurn(() => answer(cut.bytes));
       };
 
+      const ending = linkedController(signal);
+      const beat = async (everyMs: number): Promise<void> => {
+        const [station] = stations;
+        for (;;) {
+          await first.wire.sleep(everyMs, ending.signal);
+          if (!station || station.connection.heartbeats >= HEARTBEATS_UNANSWERED) break;
+          station.connection.heartbeats += 1;
+          station.connection.live(encodeRequest(first.address, COMMAND.heartbeat));
+        }
+        link.destroy();
+      };
+      const beating = heartbeatMs === undefined ? Promise.resolve() : beat(heartbeatMs).catch(() => undefined);
+
       try {
         await new Promise<void>((resolve) => {
           const end = (): void => resolve();
@@ -124,6 +146,8 @@ export function createAnvizBus(terminals: readonly AnvizTerminal[]): AnvizBus {
           if (link.destroyed || signal.aborted) end();
         });
       } finally {
+        ending.end();
+        await beating;
         link.off('data', onData);
         // A wire may still fail after we have stopped listening; that is nobody's error any more.
         link.on('error', () => undefined);
@@ -136,12 +160,54 @@ export function createAnvizBus(terminals: readonly AnvizTerminal[]): AnvizBus {
 function createTerminal(setup: SimulatorSetup, address: number, serial: string, seed: number): AnvizTerminal {
   const options = { ...anvizSimulatorOptions.parse(setup.options), address };
   const device = createDevice({ ...setup, serial }, options);
+  /** Leaves the present connection as it is and dials a new one. */
+  let giveUp: () => void = () => undefined;
+  const call: AnvizTerminal['call'] = async (dial, signal) => {
+    const heartbeatMs = options.heartbeatSeconds * 1000;
+    /** Connections that it has given up, closed or not. */
+    const stale: Duplex[] = [];
+    while (!signal.aborted) {
+      try {
+        const link = await dial(signal);
+        const leaving = linkedController(signal);
+        const gone = createAnvizBus([terminal]).serve(link, leaving.signal, heartbeatMs);
+        const left = new Promise<void>((resolve) => (giveUp = resolve));
+        if (device.faults.has('half-open')) giveUp();
+        await Promise.race([gone, left]);
+        device.faults.delete('half-open');
+        leaving.end();
+        await gone;
+        stale.push(link);
+      } catch {
+        // The gateway is away: it tries again.
+      }
+      await setup.wire.sleep(options.redialSeconds * 1000, signal).catch(() => undefined);
+    }
+    for (const link of stale) link.destroy();
+  };
   const terminal: AnvizTerminal = {
     address,
     device,
     wire: setup.wire,
     random: seededRandom(seed),
     serve: (link, signal) => createAnvizBus([terminal]).serve(link, signal),
+    call,
+    answerSearch: (datagram) =>
+      isSearchRequest(datagram)
+        ? encodeSearchAnswer(
+            {
+              channel: address,
+              serial,
+              model: options.model,
+              firmware: options.firmware,
+              address: options.ip,
+              port: 5010,
+              mode: 'server',
+              server: '0.0.0.0',
+            },
+            options.searchBytes,
+          )
+        : null,
     addUser: (user) => device.addUser(user),
     punch: (userId, how = {}) => device.punch(userId, how),
     addRecord: (record) => void device.addRecord(record),
@@ -154,6 +220,7 @@ function createTerminal(setup: SimulatorSetup, address: number, serial: string, 
     setFault(name, value) {
       if (value === null) device.faults.delete(name);
       else device.faults.set(name, value);
+      if (name === 'half-open' && value !== null) giveUp();
     },
   };
   return terminal;
