@@ -14,7 +14,6 @@ import { createFramer } from '../../src/drivers/framing.js';
 import { driverContract } from './contract.js';
 import { silentLog } from '../../src/core/log.js';
 import { parseReach } from '../../src/core/reach.js';
-import type { Driver } from '../../src/drivers/driver.js';
 import { createSwitchboard } from '../../src/flows/reception.js';
 import { benchWire, createRig, history, keyOf, loadCaptures, readPages, SITE_ZONE } from './rig.js';
 

@@ -178,6 +178,8 @@ describe('records', () => {
     });
     expect(punchOf(record(16, 0x82), options, 'poll')).toMatchObject({ verify: 'face', direction: 'break-out' });
     expect(punchOf(record(17, 3), options, 'poll')).toMatchObject({ verify: 'unknown', direction: 'unknown' });
+    expect(punchOf(record(11, 0), anvizOptions.parse({ faceCode: 11 }), 'poll').verify).toBe('face');
+    expect(punchOf(record(11, 0), options, 'poll').verify).toBe('combo');
     expect(punchOf(record(3, 0), options, 'poll').verify).toBe('finger');
     expect(punchOf(record(9, 0), options, 'poll').verify).toBe('combo');
     expect(punchOf(record(0, 0), options, 'poll').verify).toBe('unknown');

@@ -31,6 +31,8 @@ export const anvizOptions = z.strictObject({
   directionMap: z.record(byteText, directions).optional(),
   /** Backup code (as text) to method; on face models the code is a template number that varies. */
   verifyMap: z.record(byteText, verifies).optional(),
+  /** Backup code that means a face, where one number is all there is to say. */
+  faceCode: z.number().int().min(0).max(255).optional(),
   nameEncoding: z.enum(['auto', 'gbk', 'utf-8']).default('auto'),
   /** Records in one page; 25 is the protocol's limit. */
   pageRecords: z.number().int().min(1).max(25).default(25),

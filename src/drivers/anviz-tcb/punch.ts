@@ -9,8 +9,8 @@ const VERIFY: Readonly<Record<number, Verify>> = { 1: 'finger', 2: 'finger', 4: 
 const STATES: Readonly<Record<number, Direction>> = { 0: 'in', 1: 'out' };
 const KNOWN_BITS = 0x0f;
 
-function verifyOf(backup: number, map: AnvizOptions['verifyMap']): Verify {
-  const known = map?.[String(backup)] ?? VERIFY[backup];
+function verifyOf(backup: number, { verifyMap, faceCode }: Pick<AnvizOptions, 'verifyMap' | 'faceCode'>): Verify {
+  const known = verifyMap?.[String(backup)] ?? (backup === faceCode ? 'face' : VERIFY[backup]);
   if (known) return known;
   // More than one of the four bits and nothing else: a combination. Anything else may be a template number.
   return backup !== 0 && (backup & ~KNOWN_BITS) === 0 ? (backup === 3 ? 'finger' : 'combo') : 'unknown';
@@ -18,7 +18,7 @@ function verifyOf(backup: number, map: AnvizOptions['verifyMap']): Verify {
 
 export function punchOf(
   record: AnvizRecord,
-  options: Pick<AnvizOptions, 'epoch' | 'directionMap' | 'verifyMap'>,
+  options: Pick<AnvizOptions, 'epoch' | 'directionMap' | 'verifyMap' | 'faceCode'>,
   source: PunchRecord['source'],
 ): PunchRecord {
   const state = record.state & 0x0f;
@@ -28,7 +28,7 @@ export function punchOf(
     wallTime: secondsToWall(record.seconds, options.epoch),
     direction: options.directionMap?.[String(state)] ?? STATES[state] ?? 'unknown',
     directionRaw: record.state,
-    verify: verifyOf(record.backup, options.verifyMap),
+    verify: verifyOf(record.backup, options),
     verifyRaw: record.backup,
     score: null,
     seq: null,
