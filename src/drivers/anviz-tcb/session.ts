@@ -13,6 +13,7 @@ import { fail } from '../../core/errors.js';
 import type { WallTime } from '../../core/time.js';
 import type { Wire } from '../driver.js';
 import type { Cursor, PageOptions, PunchPage, PunchRecord, TerminalIdentity, TerminalSession } from '../driver.js';
+import { isCall } from './called.js';
 import {
   clearNewRequest,
   COMMAND,
@@ -56,7 +57,7 @@ export function createSession(conversation: Conversation, options: AnvizOptions,
   const clearable = new WeakMap<PunchPage, number>();
   const staff = createStaff(conversation, options, wire);
   /** A terminal that dialled us stays on the line; one that we visit is left when it is read. */
-  const isHeld = wire.nextCall !== null && wire.dial === null;
+  const isHeld = isCall(options, wire);
   let epochTries = 0;
   let futureTold = false;
   /** The terminal's clock as last read, in seconds of its epoch. */
