@@ -2,9 +2,11 @@
 import { fail, type GatewayError } from './core/errors.js';
 import type { Instant } from './core/time.js';
 import type { Supervised, UnitStatus } from './core/unit.js';
+import type { Enrolment } from './flows/enrol.js';
 import type { Forward, UpstreamStatus } from './flows/forward.js';
 import type { Health } from './flows/health.js';
 import type { Intake } from './flows/intake.js';
+import type { Unclaimed } from './flows/reception.js';
 import type { Settings } from './settings.js';
 import type { SettingsFault } from './settings/files.js';
 import type { UpstreamSettings } from './settings/entries.js';
@@ -23,9 +25,11 @@ export interface StatusSources {
   readonly store: Store;
   readonly health: Health;
   readonly intakes: ReadonlyMap<string, Intake>;
+  readonly enrolments: ReadonlyMap<string, Enrolment>;
   readonly upstreams: readonly { readonly settings: UpstreamSettings; readonly forward: Forward }[];
   readonly parked: readonly Parked[];
   readonly running: readonly Supervised[];
+  readonly unclaimed: readonly Unclaimed[];
   readonly startedAt: Instant;
   readonly stopping: boolean;
 }
@@ -43,7 +47,7 @@ export function parkedPart(fault: SettingsFault): Parked {
 /** Until a terminal is read again, the last error says why it is not. */
 const GOOD_STATES = new Set<string>(['live', 'waiting']);
 
-function terminalPart(intake: Intake, unit: UnitStatus | undefined): PartStatus {
+function terminalPart(intake: Intake, unit: UnitStatus | undefined, enrolment: Enrolment | undefined): PartStatus {
   const own = intake.status();
   const parked = unit?.state === 'parked';
   const failing = parked || !GOOD_STATES.has(own.state);
@@ -81,9 +85,16 @@ function terminalPart(intake: Intake, unit: UnitStatus | undefined): PartStatus 
       repeated,
       announced: mismatch?.announced ?? null,
       decoded: mismatch?.decoded ?? null,
+      ...(enrolment ? peopleDetails(enrolment) : {}),
       ...Object.fromEntries(Object.entries(findings).map(([code, count]) => [`found:${code}`, count])),
     },
   };
+}
+
+/** How many of the people who belong there are in the terminal (R32). */
+function peopleDetails(enrolment: Enrolment): PartStatus['details'] {
+  const { enrolled, failed, waiting } = enrolment.counts();
+  return { enrolled, enrolFailed: failed, enrolWaiting: waiting };
 }
 
 const UPSTREAM_WORDS: Readonly<Record<UpstreamStatus['state'], string>> = {
@@ -168,7 +179,9 @@ export function gatewayStatus(from: StatusSources): GatewayStatus {
         details: {},
       }));
   const terminals = [
-    ...[...from.intakes.values()].map((one) => terminalPart(one, unitOf(one.name))),
+    ...[...from.intakes.values()].map((one) =>
+      terminalPart(one, unitOf(one.name), from.enrolments.get(one.status().id)),
+    ),
     ...parkedParts('terminal'),
   ];
   const deliveries: readonly Delivery[] = from.upstreams.map((one) => ({
@@ -195,7 +208,7 @@ export function gatewayStatus(from: StatusSources): GatewayStatus {
     ready:
       !from.stopping &&
       running.length > 0 &&
-      broken.every((unit) => unit.name.startsWith('terminal:') || unit.name.startsWith('forward:')) &&
+      broken.every((unit) => /^(?:terminal|forward|port):/.test(unit.name)) &&
       disk.state !== 'critical' &&
       !store.disk.refusing,
     reasons,
@@ -215,6 +228,7 @@ export function gatewayStatus(from: StatusSources): GatewayStatus {
     journal: store.head(),
     keysSealed: store.keysSealed,
     terminals,
+    unclaimed: from.unclaimed,
     cameras: [],
     upstreams,
     disk: diskPart,

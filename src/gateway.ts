@@ -7,13 +7,16 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { asGatewayError, fail, type GatewayError } from './core/errors.js';
 import type { Log } from './core/log.js';
+import { isListening } from './core/reach.js';
 import { within, type Clock } from './core/time.js';
 import { chime, createDoorbell, supervise, type Bell, type Doorbell, type Supervised, type Unit } from './core/unit.js';
 import { openClasses, type Classes } from './classes/classes.js';
 import { createCreditUnit } from './flows/credit.js';
+import { createEnrolment, type Enrolment } from './flows/enrol.js';
 import { createForward, type Forward, type HelloFacts } from './flows/forward.js';
 import { createHealth, type HealthParts } from './flows/health.js';
 import { createIntake, type Intake, type IntakeParts } from './flows/intake.js';
+import { createReception, createSwitchboard, type Switchboard } from './flows/reception.js';
 import { createSeal } from './flows/seal.js';
 import { gatewayStatus, parkedPart, troubleOf } from './gateway-status.js';
 import { createLinks, type Links } from './links/open.js';
@@ -108,6 +111,8 @@ export function signingKeyOf(dataDir: string): Signer {
 
 /** What every terminal's intake shares. */
 interface IntakeShared {
+  readonly switchboard: Switchboard;
+  readonly enrolments: ReadonlyMap<string, Enrolment>;
   readonly store: Store;
   readonly classes: Classes;
   readonly links: Links;
@@ -116,8 +121,10 @@ interface IntakeShared {
 }
 
 function buildIntake(terminal: TerminalSettings, parts: GatewayParts, shared: IntakeShared): Intake {
-  const { store, classes, links, policy, bell } = shared;
+  const { store, classes, links, policy, bell, switchboard } = shared;
   const { clock: rule } = policy;
+  const enrolment = shared.enrolments.get(terminal.id);
+  const nextCall = (signal: AbortSignal): ReturnType<Switchboard['next']> => switchboard.next(terminal.id, signal);
   return createIntake({
     terminal: {
       id: terminal.id,
@@ -136,7 +143,10 @@ function buildIntake(terminal: TerminalSettings, parts: GatewayParts, shared: In
           : { id: terminal.model, hash: terminal.definitionHash },
     },
     store,
-    openLink: parts.seams?.openLink ?? ((reach, signal) => links.open(reach, signal)),
+    openLink: (reach, signal) =>
+      isListening(reach) ? nextCall(signal) : (parts.seams?.openLink ?? links.open)(reach, signal),
+    nextCall: terminal.driver.called ? nextCall : null,
+    ...(enrolment ? { enrol: (session, serial, signal) => enrolment.step(session, serial, signal) } : {}),
     clock: parts.clock,
     wire: parts.wire,
     log: parts.log,
@@ -270,7 +280,24 @@ export function buildGateway(settings: Settings, faults: readonly SettingsFault[
       parked.push({ unit: `upstream:${one.id}`, trouble: troubleOf(known) });
     }
   }
-  const shared = { store, classes, links, policy: site, bell: everyone };
+  const switchboard = createSwitchboard({
+    terminals: settings.terminals,
+    drivers: settings.drivers,
+    zone: settings.site.timeZone,
+    ...{ clock, wire, log },
+  });
+  const receptions = settings.ports.map((reach) =>
+    createReception(reach, switchboard, (on, onLink, signal) => links.listen(on, onLink, signal)),
+  );
+  const enrolments = new Map(
+    settings.terminals
+      .filter((one) => one.pushesRoster)
+      .map(({ id, capabilities }) => {
+        const parts = { terminalId: id, capabilities, store, classes, clock, zone: settings.site.timeZone, log };
+        return [id, createEnrolment(parts)];
+      }),
+  );
+  const shared = { store, classes, links, policy: site, bell: everyone, switchboard, enrolments };
   const intakes = new Map(settings.terminals.map((terminal) => [terminal.id, buildIntake(terminal, parts, shared)]));
   const credit = createCreditUnit({
     store,
@@ -291,10 +318,9 @@ export function buildGateway(settings: Settings, faults: readonly SettingsFault[
       parts,
       store,
       health,
-      intakes,
-      upstreams,
-      parked,
+      ...{ intakes, enrolments, upstreams, parked },
       running,
+      unclaimed: switchboard.unclaimed(),
       startedAt,
       stopping: stopping.signal.aborted,
     });
@@ -309,6 +335,7 @@ export function buildGateway(settings: Settings, faults: readonly SettingsFault[
     ...upstreams.flatMap((one) => one.units),
     credit,
     ...intakes.values(),
+    ...receptions,
     health,
     web.unit,
   ];

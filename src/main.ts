@@ -162,13 +162,12 @@ function terminalCommands(program: Command): void {
     );
   program
     .command('capture <file>')
-    .description('读取一台考勤机并记录线路上的每个字节 read one terminal and record every byte on the wire')
+    .description(
+      '读取一台考勤机并记录线路数据，去除人员信息 read one terminal and record every byte on the wire, without the persons',
+    )
     .addHelpText(
       'after',
-      examples(
-        'capture front.cap --driver zk-standalone --reach tcp://192.168.1.201:4370',
-        'decode --driver zk-standalone front.cap',
-      ),
+      examples('capture front.cap --driver zk-standalone --reach tcp://192.168.1.201:4370', 'replay front.cap'),
     )
     .requiredOption('--driver <name>', `驱动 driver: ${driverNames}`)
     .requiredOption('--reach <reach>', '连接方式 reach')
@@ -189,6 +188,20 @@ function terminalCommands(program: Command): void {
           );
         },
       ),
+    );
+  program
+    .command('replay <file>')
+    .description('把线路记录回放给驱动，如同考勤机在场 play a capture to its driver as if the terminal were there')
+    .addHelpText('after', examples('replay front.cap', 'replay --driver anviz-tcb --json front.cap'))
+    .option('--driver <name>', `驱动，缺省按文件头 driver; else the one named in the file: ${driverNames}`)
+    .addOption(repeatable('--set <key=value>', SET_WORDS))
+    .option('--zone <name>', '考勤机时区 time zone of the terminal', zoneName, 'Asia/Shanghai' as Zone)
+    .option(...JSON_FLAG)
+    .action(
+      action(async (io, file: string, o: { driver?: string; set: string[]; zone: Zone }) => {
+        const { runReplay } = await import('./commands/capture.js');
+        return runReplay({ file, ...o }, DRIVERS, io, stopSignal());
+      }),
     );
   program
     .command('decode [file]')

@@ -12,6 +12,7 @@ import type { z } from 'zod';
 import { fileFault, issuesOf, notOneOfFault, schemaFaults, type FileFault } from './core/faults.js';
 import { nodeAt, placeOf, toPlain, type Located, type Path } from './core/located.js';
 import { keysAt, writtenSchema } from './core/schema-words.js';
+import { hostAndPort, isListening, type ListenReach } from './core/reach.js';
 import { zone, type Zone } from './core/time.js';
 import { loadCatalog, type Catalog } from './drivers/catalog.js';
 import type { Driver } from './drivers/driver.js';
@@ -42,6 +43,10 @@ export interface Settings {
   readonly web: WebSettings;
   readonly upstreams: readonly UpstreamSettings[];
   readonly terminals: readonly TerminalSettings[];
+  /** The ports that terminals call, each once: those of `web.terminalPorts` and those of the terminals themselves. */
+  readonly ports: readonly ListenReach[];
+  /** Every driver of the program: whoever calls is recognised by one of them. */
+  readonly drivers: readonly Driver[];
   readonly cameras: readonly [];
   readonly policy: { readonly preset: string };
   readonly retention: SettingsFile['retention'];
@@ -53,6 +58,8 @@ export interface WebSettings {
   readonly listen: string;
   readonly host: string;
   readonly port: number;
+  /** Ports that terminals may call, beside those of the terminals themselves. */
+  readonly terminalPorts: readonly ListenReach[];
 }
 
 /** One terminal or upstream as the file names it, and whether it can run. */
@@ -124,6 +131,8 @@ export function loadSettings(file: string, options: LoadOptions): LoadedSettings
           web: fallback.web,
           upstreams: upstreams.filter((one) => !parked.has(`upstream:${one.id}`)),
           terminals: terminals.filter((one) => !parked.has(`terminal:${one.id}`)),
+          ports: portsOf(fallback.web.terminalPorts, terminals),
+          drivers: options.drivers,
           cameras: [],
         };
   const named = (Object.keys(LISTS) as ListKey[]).flatMap((key) =>
@@ -244,17 +253,31 @@ function presetFaults(root: Located, directory: string): readonly SettingsFault[
   return [{ ...notOneOfFault(preset, known.sort(), placeOf(root, path), path), unit: null }];
 }
 
-function webOf(listen: string): WebSettings {
+function portsOf(open: readonly ListenReach[], terminals: readonly TerminalSettings[]): readonly ListenReach[] {
+  const reaches = [...open, ...terminals.map((one) => one.reach).filter(isListening)];
+  return [...new Map(reaches.map((reach) => [hostAndPort(reach), reach])).values()];
+}
+
+function webOf(listen: string, terminalPorts: readonly string[]): WebSettings {
+  return {
+    listen,
+    ...addressOf(listen),
+    terminalPorts: terminalPorts.map((one) => ({ kind: 'tcp-listen', ...addressOf(one) })),
+  };
+}
+
+function addressOf(listen: string): { readonly host: string; readonly port: number } {
   const cut = listen.lastIndexOf(':');
-  return { listen, host: listen.slice(0, cut).replace(/^\[|\]$/g, ''), port: Number(listen.slice(cut + 1)) };
+  return { host: listen.slice(0, cut).replace(/^\[|\]$/g, ''), port: Number(listen.slice(cut + 1)) };
 }
 
 function fallbackOf(root: Located | null, baseDir: string): LoadedSettings['fallback'] {
   const plain = (root ? toPlain(root) : {}) as Record<string, unknown>;
   const { web, dataDir, log } = settingsSchema.shape;
+  const given = web.safeParse(plain.web).data;
   const dir = dataDir.safeParse(plain.dataDir).data ?? '/var/lib/rollcall';
   return {
-    web: webOf(web.safeParse(plain.web).data?.listen ?? '127.0.0.1:8080'),
+    web: webOf(given?.listen ?? '127.0.0.1:8080', given?.terminalPorts ?? []),
     dataDir: resolve(baseDir, dir),
     log: log.safeParse(plain.log).data ?? { level: 'info' },
   };

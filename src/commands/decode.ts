@@ -10,7 +10,7 @@ import type { Decoded, Decoder, Driver } from '../drivers/driver.js';
 import { parseCapture } from '../links/tap.js';
 import { EXIT, type Console } from './console.js';
 import { checkOptions, findDriver, parseSets } from './options.js';
-import { punchJson, punchLine } from './pull.js';
+import { punchJson, punchLine } from './punch-text.js';
 
 export interface DecodeArguments {
   readonly driver: string;

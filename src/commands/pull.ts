@@ -2,12 +2,23 @@
  * `rollcall pull`: talk to one terminal, print who it is and every punch, then a summary. Stores nothing, confirms
  * nothing to the terminal and so changes nothing there; exits 0 only when the read was complete.
  */
-import { asGatewayError } from '../core/errors.js';
-import { parseReach, formatReach } from '../core/reach.js';
-import { systemClock, within, type WallTime, type Zone, wallToInstant } from '../core/time.js';
+import { asGatewayError, fail } from '../core/errors.js';
+import type { Duplex } from 'node:stream';
+import { formatReach, hostAndPort, isListening, parseReach, type ListenReach } from '../core/reach.js';
+import {
+  linkedController,
+  systemClock,
+  within,
+  type Clock,
+  type WallTime,
+  type Zone,
+} from '../core/time.js';
 import type { Driver, Finding, PunchPage, PunchRecord, TerminalIdentity, Wire } from '../drivers/driver.js';
-import { createLinks } from '../links/open.js';
-import { CAPTURE_BYTES_MAX, createTap, writeCapture } from '../links/tap.js';
+import { createSwitchboard, type Callable, type Switchboard } from '../flows/reception.js';
+import { createLinks, type Links } from '../links/open.js';
+import { CAPTURE_BYTES_MAX, createTap } from '../links/tap.js';
+import { saveCapture } from './capture.js';
+import { punchJson, punchLine } from './punch-text.js';
 import { silentLog } from '../core/log.js';
 import { EXIT, progressLine, reportError, type Console } from './console.js';
 import { checkOptions, findDriver, parseSets, parseSince, secretsInArguments } from './options.js';
@@ -25,6 +36,9 @@ export interface PullArguments {
   readonly captureFile?: string;
 }
 
+/** Longer than anybody waits; a terminal may call once a day. */
+const FOREVER_MS = 2_000_000_000;
+
 interface Tally {
   announced: number | null;
   decoded: number;
@@ -32,16 +46,6 @@ interface Tally {
   noise: number;
   drained: boolean;
   live: number;
-}
-
-/** The punch model as one JSON object. */
-export function punchJson(punch: PunchRecord, deviceSn: string | null, zone: Zone): Record<string, unknown> {
-  const instant = wallToInstant(punch.wallTime, zone);
-  return { kind: 'punch', deviceSn, ...punch, instant, raw: Buffer.from(punch.raw).toString('hex') };
-}
-
-export function punchLine(punch: PunchRecord): string {
-  return `${punch.wallTime}  ${punch.deviceUserId.padEnd(16)}  ${punch.verify.padEnd(8)}  ${punch.direction.padEnd(9)}  ${punch.source}`;
 }
 
 function printIdentity(identity: TerminalIdentity, clock: WallTime | null, io: Console): void {
@@ -76,6 +80,81 @@ function takePage(page: PunchPage, tally: Tally, print: (punch: PunchRecord) => 
   if (page.drained) tally.drained = true;
 }
 
+/** How the terminal is talked to once a link is there. */
+type Around = Pick<Wire, 'dial' | 'nextCall' | 'host'>;
+
+interface Pull {
+  readonly driver: Driver;
+  readonly options: unknown;
+  readonly args: PullArguments;
+  readonly tally: Tally;
+  readonly io: Console;
+  readonly note: (finding: Finding) => void;
+  readonly print: (serial: string) => (punch: PunchRecord) => void;
+  readonly clock: Clock;
+}
+
+/** One terminal from identity to the last page; goes on listening where the arguments say so. */
+async function readTerminal(link: Duplex, around: Around, pull: Pull, signal: AbortSignal): Promise<void> {
+  const { driver, args, clock, io } = pull;
+  const wire: Wire = { clock, note: pull.note, zone: args.zone, ...around };
+  await using session = await driver.open(link, pull.options, wire, signal);
+  const identity = await session.identify();
+  printIdentity(identity, (await session.readClock?.()) ?? null, io);
+  for await (const page of session.pages(null, { follow: args.forSeconds !== undefined }))
+    takePage(page, pull.tally, pull.print(identity.serial));
+}
+
+/** Serves whoever calls: one session for each terminal, until the time is up, or until the first one is read. */
+async function readCallers(reach: ListenReach, links: Links, pull: Pull, signal: AbortSignal): Promise<void> {
+  const { driver, options, clock, io } = pull;
+  if (!driver.called)
+    throw fail('bad-reach', {
+      reach: formatReach(reach),
+      reason: `terminals of ${driver.name} do not call`,
+      reasonZh: `${driver.name} 的考勤机不会主动呼叫`,
+    });
+  const over = linkedController(signal);
+  let done: (error: unknown) => void = () => undefined;
+  const first = new Promise<unknown>((resolve) => (done = resolve));
+  const known = new Map<string, Callable>();
+  const begin = (serial: string | null): Callable => {
+    const one: Callable = { id: serial ?? '', driver, options, serial, reach };
+    known.set(one.id, one);
+    const nextCall = (ended: AbortSignal): ReturnType<Switchboard['next']> => switchboard.next(one.id, ended);
+    const reading = async (): Promise<void> => {
+      await using link = await nextCall(over.signal);
+      await readTerminal(link, { dial: null, nextCall, host: null }, pull, over.signal);
+    };
+    void reading().then(
+      () => done(null),
+      (error: unknown) => {
+        known.delete(one.id);
+        if (!over.signal.aborted) done(error);
+      },
+    );
+    return one;
+  };
+  const switchboard = createSwitchboard({
+    ...{ terminals: [], drivers: [driver], zone: pull.args.zone, clock, wire: clock, log: silentLog() },
+    adopt: (_driver, serial) => known.get(serial ?? '') ?? begin(serial),
+  });
+  try {
+    const listening = await links.listen(
+      reach,
+      (link, peer) => switchboard.answer(link, peer, reach, over.signal),
+      over.signal,
+    );
+    io.err(
+      `正在监听端口 ${listening.port}，等待考勤机呼叫。 Listening on port ${listening.port} for terminals that call.`,
+    );
+    const ended = await within(clock, FOREVER_MS, signal, first);
+    if (ended instanceof Error) throw ended;
+  } finally {
+    over.end();
+  }
+}
+
 export async function runPull(
   args: PullArguments,
   drivers: readonly Driver[],
@@ -105,42 +184,43 @@ export async function runPull(
       if (tally.printed % 1000 === 0) progress.show(`${tally.printed} 条打卡 punches …`);
       io.out(io.json ? JSON.stringify(punchJson(punch, serial, args.zone)) : punchLine(punch));
     };
+  const pull: Pull = { driver, options, args, tally, io, note, print, clock };
 
   let exit: number = EXIT.good;
   const stop = new AbortController();
   const both = AbortSignal.any([signal, stop.signal]);
   const tap = createTap(clock, args.captureFile === undefined ? {} : { sizeBytesMax: CAPTURE_BYTES_MAX });
   await using links = createLinks({ clock, log: silentLog(), tap });
-  try {
+  const talk = async (): Promise<void> => {
+    if (isListening(reach)) return readCallers(reach, links, pull, both);
     await using link = await links.open(reach, both);
-    const wire: Wire = { clock, note, zone: args.zone, host: null, dial: null, nextCall: null };
-    await using session = await driver.open(link, options, wire, both);
-    const identity = await session.identify();
-    printIdentity(identity, (await session.readClock?.()) ?? null, io);
-    const follow = args.forSeconds !== undefined;
-    const reading = (async () => {
-      for await (const page of session.pages(null, { follow })) takePage(page, tally, print(identity.serial));
-    })();
-    if (follow) {
-      if ((await within(clock, (args.forSeconds ?? 0) * 1000, signal, reading)) === 'late') stop.abort();
-      await reading.catch((error: unknown) => {
-        if (!stop.signal.aborted) throw error;
-      });
-    } else await reading;
+    const network = 'host' in reach;
+    const around: Around = {
+      host: network ? hostAndPort(reach) : null,
+      dial: network ? (ended) => links.open(reach, ended) : null,
+      nextCall: null,
+    };
+    await readTerminal(link, around, pull, both);
+  };
+  try {
+    const talking = talk();
+    if (args.forSeconds !== undefined && (await within(clock, args.forSeconds * 1000, signal, talking)) === 'late')
+      stop.abort();
+    await talking.catch((error: unknown) => {
+      if (!stop.signal.aborted) throw error;
+    });
   } catch (error) {
     progress.end();
     // A person who presses Ctrl+C knows why it ends: what was read is summed up below.
     if (signal.aborted) io.err('已中断。 Interrupted.');
-    else exit = stop.signal.aborted ? EXIT.good : reportError(asGatewayError(error), io);
+    else exit = reportError(asGatewayError(error), io);
   }
   progress.end();
-  if (args.captureFile !== undefined) {
-    const where = formatReach(reach);
-    await writeCapture(args.captureFile, tap.snapshot(where, { driver: driver.name, reach: where }));
-    io.err(
-      `线路数据已写入 ${args.captureFile}（含人员编号，请妥善保管）。 Wire data written; it contains user ids, keep it safe.`,
-    );
-  }
+  if (args.captureFile !== undefined) await saveCapture(args.captureFile, { tap, reach, driver, options, io });
+  return conclude(tally, exit, io);
+}
+
+function conclude(tally: Tally, exit: number, io: Console): number {
   const complete = tally.drained && (tally.announced === null || tally.decoded >= tally.announced);
   const summary = { announced: tally.announced, decoded: tally.decoded, noise: tally.noise };
   if (io.json)

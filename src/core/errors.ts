@@ -158,6 +158,13 @@ export const ERRORS = {
     '考勤机拒绝修改人员名单：{reasonZh}。',
     '请查看原因；网关稍后会重试，并显示每个人的状态。',
   ),
+  'clock-implausible': entry(
+    'retry',
+    'The clock of this gateway shows {shown}, which cannot be right; terminals that take their time from it get no answer.',
+    'Set date and time ("timedatectl") or connect a time server; the terminals keep their records meanwhile.',
+    '本网关的时钟显示 {shown}，不可能正确；依赖网关授时的考勤机暂不应答。',
+    '请校正日期和时间(“timedatectl”)或接入时间服务器；期间考勤机会保留记录。',
+  ),
   'terminal-full': entry(
     'peer',
     'The terminal has no room for another person.',
@@ -171,13 +178,6 @@ export const ERRORS = {
     'Nothing to do. If it happens all the time, two terminals may have the same serial number.',
     '考勤机已重新连接，先前的连接已关闭。',
     '无需处理。若反复出现，可能有两台考勤机使用同一序列号。',
-  ),
-  'call-unwanted': entry(
-    'peer',
-    'A terminal that belongs to no setting called: {driver}, serial {serial}.',
-    'Adopt it with "rollcall discover --adopt {serial}", or switch it off.',
-    '有一台未登记的考勤机呼叫本网关：{driver}，序列号 {serial}。',
-    '请用 “rollcall discover --adopt {serial}” 登记，或将其关闭。',
   ),
   'certificate-unknown': entry(
     'settings',
@@ -684,6 +684,27 @@ export const ERRORS = {
     'One address is one terminal: correct the address or delete one of the two.',
     '{reach} 已由考勤机 “{other}” 使用。',
     '一个地址对应一台考勤机：请改正地址或删除其中一项。',
+  ),
+  'reach-unfit': entry(
+    'settings',
+    'The driver {driver} does not work over {found}.',
+    'Use one of {expected}.',
+    '驱动 {driver} 不支持 {found}。',
+    '可用的连接方式：{expected}。',
+  ),
+  'serial-needed': entry(
+    'settings',
+    'A terminal that calls the gateway must be named by its serial number; the key "serial" is missing.',
+    'Write the serial number from the plate or the menu in quotes, or adopt the terminal when it has called ("rollcall discover").',
+    '由考勤机呼叫网关时必须写明序列号：缺少 “serial”。',
+    '请填写铭牌或菜单中的序列号（加引号），或在考勤机呼叫后用 “rollcall discover” 登记。',
+  ),
+  'serial-twice': entry(
+    'settings',
+    'The terminal {other} has the same serial number.',
+    'Every terminal stands in the settings once; correct one of the numbers.',
+    '考勤机 {other} 使用了相同的序列号。',
+    '每台考勤机只能登记一次，请更正其中一个序列号。',
   ),
   'line-mismatch': entry(
     'settings',

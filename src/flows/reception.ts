@@ -56,6 +56,8 @@ export interface Switchboard {
 
 export interface SwitchboardParts {
   readonly terminals: readonly Callable[];
+  /** Takes in a caller whom no terminal of the settings knows; null refuses it. Absent: refuses all. */
+  readonly adopt?: (driver: Driver, serial: string | null) => Callable | null;
   /** Every driver; those whose terminals call recognise their own. */
   readonly drivers: readonly Driver[];
   readonly zone: Zone;
@@ -94,9 +96,14 @@ const isCalled = (driver: Driver): driver is CalledDriver => driver.called !== u
 export function createSwitchboard(parts: SwitchboardParts): Switchboard {
   const { clock, wire, log } = parts;
   const called = parts.drivers.filter(isCalled);
-  const lines = new Map<string, Line>(
-    parts.terminals.map((one) => [one.id, { waiting: [], current: null, waiters: new Set() }]),
-  );
+  const lines = new Map<string, Line>();
+  const lineOf = (terminalId: string): Line => {
+    const known = lines.get(terminalId);
+    if (known) return known;
+    const line: Line = { waiting: [], current: null, waiters: new Set() };
+    lines.set(terminalId, line);
+    return line;
+  };
   const unclaimed = new Map<string, Unclaimed>();
 
   const remember = (entry: Omit<Unclaimed, 'firstAt' | 'lastAt' | 'calls'>): void => {
@@ -189,6 +196,8 @@ export function createSwitchboard(parts: SwitchboardParts): Switchboard {
     const candidates = silent.filter((one) => one.driver.name === driver.name);
     const [sole] = candidates;
     if (sole && candidates.length === 1 && (serial === null || sole.serial === null)) return { terminal: sole, driver };
+    const adopted = parts.adopt?.(driver, serial) ?? null;
+    if (adopted !== null) return { terminal: adopted, driver };
     remember({ ...entry, driver: driver.name, serial, window: null });
     await within(wire, ASK_MS, signal, driver.called.refuse?.(link, quiet, signal) ?? Promise.resolve()).catch(
       () => undefined,
@@ -197,8 +206,7 @@ export function createSwitchboard(parts: SwitchboardParts): Switchboard {
   };
 
   const connect = (link: Duplex & AsyncDisposable, terminal: Callable, driver: CalledDriver): void => {
-    const line = lines.get(terminal.id);
-    if (!line) return;
+    const line = lineOf(terminal.id);
     if (driver.called.connections === 'one') {
       const replaced = [...line.waiting.splice(0), ...(line.current ? [line.current] : [])];
       line.current = null;
@@ -210,8 +218,7 @@ export function createSwitchboard(parts: SwitchboardParts): Switchboard {
 
   return {
     async next(terminalId, signal) {
-      const line = lines.get(terminalId);
-      if (!line) throw fail('unexpected', { reason: `no line for ${terminalId}` });
+      const line = lineOf(terminalId);
       for (;;) {
         signal.throwIfAborted();
         const link = line.waiting.shift();

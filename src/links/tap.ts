@@ -3,8 +3,9 @@
  * reconnects, and turns them into a capture file: text, a header of `#` lines, then `> hex` (gateway to terminal) and
  * `< hex` (terminal to gateway), each with the milliseconds since the first line.
  *
- * It promises bounded memory and bounded files. It knows no protocol: a capture holds whatever was on the wire, a
- * communication password too, so it is written only where a person asked for it, readable by its owner only.
+ * Where a terminal is talked to over several connections at once, each has its number (`c2` behind the time), so that their
+ * bytes can be told apart. It promises bounded memory and bounded files. It knows no protocol: a capture holds whatever was
+ * on the wire, persons and passwords too, until its driver has scrubbed it.
  */
 import { rename, writeFile } from 'node:fs/promises';
 import { hex, parseHex } from '../core/bytes.js';
@@ -18,6 +19,8 @@ export interface CaptureEntry {
   /** Milliseconds since the first entry of the capture. */
   readonly atMs: number;
   readonly bytes: Uint8Array;
+  /** Which connection of the reach, from 1 in the order of opening. */
+  readonly connection: number;
 }
 
 /** Header lines by name: `driver`, `reach`, `date`, `who`, `model`, `firmware`, … Names are lower case. */
@@ -28,13 +31,13 @@ export interface Capture {
   readonly entries: readonly CaptureEntry[];
 }
 
-/** The tap of one reach; links report to it. */
+/** The tap of one connection; its link reports to it. */
 export interface TapStream {
   record(direction: TapDirection, bytes: Uint8Array): void;
 }
 
 export interface Tap {
-  /** The stream of a reach, as `formatReach` writes it. The same reach continues its stream. */
+  /** A new connection of a reach, as `formatReach` writes it. */
   stream(reach: string): TapStream;
   /** Every reach that was ever opened. */
   reaches(): readonly string[];
@@ -53,6 +56,13 @@ interface Kept {
   readonly direction: TapDirection;
   readonly ticks: number;
   readonly bytes: Uint8Array;
+  readonly connection: number;
+}
+
+interface Ring {
+  kept: Kept[];
+  sizeBytes: number;
+  connections: number;
 }
 
 const KEPT_BYTES = 65_536;
@@ -63,23 +73,25 @@ export const CAPTURE_BYTES_MAX = 1_048_576;
 
 export function createTap(clock: Clock, options: TapOptions = {}): Tap {
   const sizeBytesMax = options.sizeBytesMax ?? KEPT_BYTES;
-  const streams = new Map<string, { kept: Kept[]; sizeBytes: number }>();
+  const streams = new Map<string, Ring>();
   const listeners = new Set<(reach: string, entry: CaptureEntry) => void>();
   const began = clock.ticks();
 
-  const ring = (reach: string): { kept: Kept[]; sizeBytes: number } => {
+  const ring = (reach: string): Ring => {
     const known = streams.get(reach);
     if (known) return known;
     const oldest = streams.size >= REACHES_MAX ? streams.keys().next().value : undefined;
     if (oldest !== undefined) streams.delete(oldest);
-    const fresh = { kept: [], sizeBytes: 0 };
+    const fresh: Ring = { kept: [], sizeBytes: 0, connections: 0 };
     streams.set(reach, fresh);
     return fresh;
   };
 
   return {
     stream(reach) {
-      ring(reach);
+      const opened = ring(reach);
+      opened.connections += 1;
+      const connection = opened.connections;
       return {
         record(direction, chunk) {
           if (chunk.length === 0) return;
@@ -87,7 +99,7 @@ export function createTap(clock: Clock, options: TapOptions = {}): Tap {
           // A copy: the stream that gave us the chunk may use its memory again.
           const bytes = Uint8Array.from(chunk.subarray(Math.max(0, chunk.length - sizeBytesMax)));
           const ticks = clock.ticks();
-          into.kept.push({ direction, ticks, bytes });
+          into.kept.push({ direction, ticks, bytes, connection });
           into.sizeBytes += bytes.length;
           let drop = 0;
           while (into.sizeBytes > sizeBytesMax) {
@@ -95,7 +107,7 @@ export function createTap(clock: Clock, options: TapOptions = {}): Tap {
             drop += 1;
           }
           if (drop > 0) into.kept.splice(0, drop);
-          const entry = { direction, atMs: Math.round(ticks - began), bytes };
+          const entry = { direction, atMs: Math.round(ticks - began), bytes, connection };
           for (const listener of listeners) listener(reach, entry);
         },
       };
@@ -104,9 +116,13 @@ export function createTap(clock: Clock, options: TapOptions = {}): Tap {
     snapshot(reach, header = {}) {
       const kept = streams.get(reach)?.kept ?? [];
       const first = kept[0]?.ticks ?? 0;
+      const firstConnection = Math.min(...kept.map((one) => one.connection));
       return {
         header: { reach, date: isoUtc(clock.now()), ...header },
-        entries: kept.map(({ direction, ticks, bytes }) => ({ direction, atMs: Math.round(ticks - first), bytes })),
+        entries: kept.map(({ direction, ticks, bytes, connection }) => ({
+          ...{ direction, atMs: Math.round(ticks - first), bytes },
+          connection: connection - firstConnection + 1,
+        })),
       };
     },
     subscribe(listener) {
@@ -132,7 +148,8 @@ export function formatCapture(capture: Capture, sizeBytesMax = CAPTURE_BYTES_MAX
   for (const entry of entries) {
     for (let at = 0; at < entry.bytes.length; at += LINE_BYTES) {
       const mark = entry.direction === 'to-device' ? '>' : '<';
-      const time = at === 0 ? ` # +${entry.atMs - firstMs}` : '';
+      const which = entry.connection === 1 ? '' : ` c${entry.connection}`;
+      const time = at === 0 ? ` # +${entry.atMs - firstMs}${which}` : '';
       lines.push(`${mark}${at === 0 ? '' : '.'} ${hex(entry.bytes.subarray(at, at + LINE_BYTES))}${time}`);
     }
   }
@@ -141,7 +158,7 @@ export function formatCapture(capture: Capture, sizeBytesMax = CAPTURE_BYTES_MAX
 
 /**
  * Reads a capture back. `#` lines of the form `name: value` before the first byte are the header, later ones and what
- * follows a `#` are comments. `# +12` after the bytes or `12` before the mark is their time; `>.` and `<.` continue the
+ * follows a `#` are comments. `# +12 c2` after the bytes or `12` before the mark is their time; `>.` and `<.` continue the
  * line before. Throws `bad-hex` with line and column.
  */
 export function parseCapture(text: string): Capture {
@@ -155,7 +172,7 @@ export function parseCapture(text: string): Capture {
       if (name?.[1] !== undefined && entries.length === 0) header[name[1].toLowerCase()] = (name[2] ?? '').trim();
       return;
     }
-    const match = /^\s*(?:(\d+)\s+)?([<>])(\.?)\s*([^#]*)(?:#\s*(?:\+(\d+))?.*)?$/.exec(line);
+    const match = /^\s*(?:(\d+)\s+)?([<>])(\.?)\s*([^#]*)(?:#\s*(?:\+(\d+)(?:\s+c(\d+))?)?.*)?$/.exec(line);
     if (!match) throw fail('bad-hex', { line: index + 1, column: 1, found: line.slice(0, 1) });
     const direction: TapDirection = match[2] === '>' ? 'to-device' : 'from-device';
     const bytes = parseLine(match[4] ?? '', index + 1, line.length - line.replace(/^[\s\d]*[<>]\.?\s*/, '').length);
@@ -163,7 +180,9 @@ export function parseCapture(text: string): Capture {
     const before = entries.at(-1);
     if (match[3] === '.' && before?.direction === direction) {
       entries[entries.length - 1] = { ...before, bytes: Uint8Array.from([...before.bytes, ...bytes]) };
-    } else if (bytes.length > 0) entries.push({ direction, atMs: lastMs, bytes });
+    } else if (bytes.length > 0) {
+      entries.push({ direction, atMs: lastMs, bytes, connection: Number(match[6] ?? 1) });
+    }
   });
   return { header, entries };
 }

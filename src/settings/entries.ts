@@ -12,7 +12,7 @@ import {
   type FileFault,
 } from '../core/faults.js';
 import { placeOf, type Located, type Path } from '../core/located.js';
-import { formatReach, parseReach, type Reach } from '../core/reach.js';
+import { formatReach, isListening, parseReach, type Reach } from '../core/reach.js';
 import { zone, type Zone } from '../core/time.js';
 import { optionNames, optionType, resolveTerminal, type Catalog } from '../drivers/catalog.js';
 import type { Capability, Driver } from '../drivers/driver.js';
@@ -35,6 +35,8 @@ export interface TerminalSettings {
   readonly clock: { readonly set: 'never' | 'auto'; readonly maxStepSeconds: number };
   /** Serial number that the terminal must report, or null. */
   readonly serial: string | null;
+  /** Whether the people of the classes are put into it and taken out again (R32). */
+  readonly pushesRoster: boolean;
 }
 
 export interface UpstreamSettings {
@@ -123,6 +125,7 @@ export function makeTerminal(entry: TerminalEntry, path: Path, context: Terminal
     }
     return { value: null, faults };
   }
+  if (reach.value !== null) faults.push(...unfit(reach.value, resolved, entry, at));
   if (reach.value === null || faults.some(isFault)) return { value: null, faults };
   return {
     value: {
@@ -137,9 +140,27 @@ export function makeTerminal(entry: TerminalEntry, path: Path, context: Terminal
       pollSeconds: entry.pollSeconds,
       clock: entry.clock,
       serial: entry.serial ?? null,
+      pushesRoster: entry.roster === 'push',
     },
     faults,
   };
+}
+
+/** What this driver cannot be reached by, and a caller whom nothing names. */
+function unfit(
+  reach: Reach,
+  { driver, options }: { readonly driver: Driver; readonly options: unknown },
+  entry: TerminalEntry,
+  at: (...steps: string[]) => [ReturnType<typeof placeOf>, string],
+): readonly FileFault[] {
+  if (!driver.reaches.has(reach.kind)) {
+    const expected = [...driver.reaches].map((kind) => `${kind}://`).join(', ');
+    return [fileFault('reach-unfit', { driver: driver.name, found: `${reach.kind}://`, expected }, ...at('reach'))];
+  }
+  const { called } = driver;
+  const named = entry.serial !== undefined || called?.waitsForUs === true;
+  if (!isListening(reach) || !called || named || called.keyOf(options) !== null) return [];
+  return [fileFault('serial-needed', {}, ...at('reach'))];
 }
 
 function readReach(
@@ -294,7 +315,10 @@ export function clashOf(
       if (mine.path === theirs.path && JSON.stringify(terminal.options) === JSON.stringify(other.options)) {
         return fileFault('reach-twice', { other: other.id, reach }, place, key);
       }
-    } else if (mine.kind !== 'tcp-listen' && reach.toLowerCase() === formatReach(theirs).toLowerCase()) {
+    } else if (isListening(mine)) {
+      if (terminal.serial !== null && terminal.serial === other.serial && terminal.driver.name === other.driver.name)
+        return fileFault('serial-twice', { other: other.id }, place, [...path, 'serial'].join('.'));
+    } else if (reach.toLowerCase() === formatReach(theirs).toLowerCase()) {
       return fileFault('reach-twice', { other: other.id, reach }, place, key);
     }
   }

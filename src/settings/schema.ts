@@ -64,6 +64,17 @@ const web = z.strictObject({
   listen: listen
     .default('127.0.0.1:8080')
     .meta(words('监听地址', '本机页面与健康检查的监听地址', 'Address on which the page and the health checks listen')),
+  terminalPorts: z
+    .array(listen)
+    .max(16)
+    .default([])
+    .meta(
+      words(
+        '考勤机端口',
+        '供考勤机呼叫的端口，如 0.0.0.0:7788；未登记的考勤机会在此显示，可登记使用。已登记考勤机的端口自动打开',
+        'Ports that terminals call, such as 0.0.0.0:7788: terminals that nobody has adopted are shown there. Those of the terminals below are opened by themselves',
+      ),
+    ),
 });
 
 const clockRule = z.strictObject({
@@ -107,8 +118,8 @@ export const terminalSchema = z.strictObject({
     .meta(
       words(
         '连接方式',
-        'tcp://主机:端口、tcp-listen://[地址]:端口、udp://主机:端口、serial:///dev/ttyUSB0?baud=115200',
-        'tcp://host:port, tcp-listen://[host]:port, udp://host:port or serial:///dev/ttyUSB0?baud=115200',
+        '网关连接考勤机：tcp://主机:端口、udp://…、http://…、https://…、serial:///dev/ttyUSB0?baud=115200；考勤机呼叫网关：tcp-listen://[地址]:端口、http-listen://…、ws-listen://…',
+        'The gateway calls: tcp://host:port, udp://…, http://…, https://…, serial:///dev/ttyUSB0?baud=115200; the terminal calls: tcp-listen://[host]:port, http-listen://…, ws-listen://…',
       ),
     ),
   timeZone: timeZone
@@ -134,6 +145,16 @@ export const terminalSchema = z.strictObject({
         '驱动选项',
         '驱动的选项；密码写入文件并以 …File 指定，如 commKeyFile',
         'Options of the driver; secrets stand in files named by …File, such as commKeyFile',
+      ),
+    ),
+  roster: z
+    .enum(['push', 'off'])
+    .default('push')
+    .meta(
+      words(
+        '人员下发',
+        'push 把班级名单下发到考勤机并在结束后撤回；off 不改动考勤机人员。从不改动他人录入的人员',
+        'push: put the people of the classes into the terminal and take them out afterwards; off: leave its people alone. People whom somebody else enrolled are never changed',
       ),
     ),
   clock: clockRule

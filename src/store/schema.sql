@@ -308,7 +308,28 @@ CREATE TRIGGER class_trainee_no_update BEFORE UPDATE ON class_trainee BEGIN SELE
 CREATE TRIGGER class_teacher_no_update BEFORE UPDATE ON class_teacher BEGIN SELECT RAISE(ABORT, 'a roster version is never changed'); END;
 CREATE TRIGGER class_correction_no_update BEFORE UPDATE ON class_correction BEGIN SELECT RAISE(ABORT, 'a correction is never changed'); END;
 CREATE TRIGGER class_timetable_no_update BEFORE UPDATE ON class_timetable BEGIN SELECT RAISE(ABORT, 'a timetable version is never changed'); END;
+CREATE TRIGGER class_roster_no_delete BEFORE DELETE ON class_roster BEGIN SELECT RAISE(ABORT, 'a roster version is kept'); END;
+CREATE TRIGGER class_trainee_no_delete BEFORE DELETE ON class_trainee BEGIN SELECT RAISE(ABORT, 'a roster version is kept'); END;
+CREATE TRIGGER class_teacher_no_delete BEFORE DELETE ON class_teacher BEGIN SELECT RAISE(ABORT, 'a roster version is kept'); END;
+CREATE TRIGGER class_correction_no_delete BEFORE DELETE ON class_correction BEGIN SELECT RAISE(ABORT, 'a correction is kept'); END;
+CREATE TRIGGER class_timetable_no_delete BEFORE DELETE ON class_timetable BEGIN SELECT RAISE(ABORT, 'a timetable version is kept'); END;
 CREATE TRIGGER credit_opens_day AFTER INSERT ON credit WHEN NEW.body ->> '$.state' = 'provisional'
 BEGIN INSERT INTO class_open_day (class_no, trainee_no, date) VALUES (NEW.class_no, NEW.trainee_no, NEW.date) ON CONFLICT DO NOTHING; END;
 CREATE TRIGGER credit_closes_day AFTER INSERT ON credit WHEN NEW.body ->> '$.state' <> 'provisional'
 BEGIN DELETE FROM class_open_day WHERE class_no = NEW.class_no AND trainee_no = NEW.trainee_no AND date = NEW.date; END;
+
+-- Who is in which terminal (R32). A table of work and not of facts: the terminal itself is the truth, this is what we know of it.
+CREATE TABLE terminal_user (
+  terminal_id    TEXT NOT NULL,    -- id in the settings
+  device_user_id TEXT NOT NULL,    -- the id that the person types there
+  class_no       TEXT NOT NULL,    -- the class that wants or wanted the person there
+  trainee_no     TEXT NOT NULL,
+  state          TEXT NOT NULL CHECK (state IN ('enrolled', 'failed', 'removed')),
+  reason         TEXT,             -- why it failed: 'other-name', 'full', 'by-hand', or an error code; null when it did not
+  put_by_us      INTEGER NOT NULL CHECK (put_by_us IN (0, 1)), -- 1: written by the gateway, which may remove it again; 0: found there
+  roster_version INTEGER NOT NULL, -- version of the roster whose name was compared
+  device_sn      TEXT NOT NULL,    -- serial number of the terminal then; another one begins anew
+  tries          INTEGER NOT NULL CHECK (tries >= 0), -- failures in a row
+  at             INTEGER NOT NULL, -- UTC milliseconds of the last change
+  PRIMARY KEY (terminal_id, device_user_id)
+) STRICT, WITHOUT ROWID;

@@ -21,6 +21,19 @@ export interface PartStatus {
   readonly details: Readonly<Record<string, string | number | boolean | null>>;
 }
 
+/** A terminal that called and that nobody has adopted. */
+export interface UnclaimedCaller {
+  /** Null: it speaks no protocol of ours; then `window` has its first bytes in hex. */
+  readonly driver: string | null;
+  readonly serial: string | null;
+  readonly peer: string;
+  readonly port: string;
+  readonly window: string | null;
+  readonly firstAt: Instant;
+  readonly lastAt: Instant;
+  readonly calls: number;
+}
+
 export interface GatewayStatus {
   readonly ready: boolean;
   /** Why not, in both languages; empty when ready. */
@@ -38,6 +51,8 @@ export interface GatewayStatus {
   readonly journal: { readonly n: number; readonly hash: string };
   readonly keysSealed: boolean;
   readonly terminals: readonly PartStatus[];
+  /** Latest first. */
+  readonly unclaimed: readonly UnclaimedCaller[];
   readonly cameras: readonly PartStatus[];
   readonly upstreams: readonly PartStatus[];
   readonly disk: PartStatus;

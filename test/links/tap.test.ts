@@ -21,8 +21,8 @@ describe('tap', () => {
     tap.stream('tcp://b:1').record('to-device', bytes(0xff));
     expect(tap.reaches()).toEqual(['tcp://a:1', 'tcp://b:1']);
     expect(tap.snapshot('tcp://a:1').entries).toEqual([
-      { direction: 'from-device', atMs: 0, bytes: bytes(4, 5, 6) },
-      { direction: 'from-device', atMs: 15, bytes: bytes(7, 8, 9) },
+      { direction: 'from-device', atMs: 0, bytes: bytes(4, 5, 6), connection: 1 },
+      { direction: 'from-device', atMs: 15, bytes: bytes(7, 8, 9), connection: 2 },
     ]);
     expect(tap.snapshot('tcp://nowhere:1').entries).toEqual([]);
   });
@@ -59,9 +59,9 @@ describe('capture file', () => {
     );
     expect(capture.header).toEqual({ model: 'X7', firmware: '2.10' });
     expect(capture.entries).toEqual([
-      { direction: 'to-device', atMs: 0, bytes: bytes(0xa5, 0) },
-      { direction: 'from-device', atMs: 40, bytes: bytes(0xa5, 1, 2, 3) },
-      { direction: 'to-device', atMs: 55, bytes: bytes(7) },
+      { direction: 'to-device', atMs: 0, bytes: bytes(0xa5, 0), connection: 1 },
+      { direction: 'from-device', atMs: 40, bytes: bytes(0xa5, 1, 2, 3), connection: 1 },
+      { direction: 'to-device', atMs: 55, bytes: bytes(7), connection: 1 },
     ]);
     expect(captureBytes(capture, 'from-device')).toEqual(Buffer.from([0xa5, 1, 2, 3]));
   });
@@ -88,6 +88,7 @@ describe('capture file', () => {
             direction: fc.constantFrom('to-device' as const, 'from-device' as const),
             gapMs: fc.nat(5000),
             bytes: fc.uint8Array({ minLength: 1, maxLength: 100 }),
+            connection: fc.integer({ min: 1, max: 3 }),
           }),
           { maxLength: 20 },
         ),
@@ -95,7 +96,7 @@ describe('capture file', () => {
           let atMs = 0;
           const entries = raw.map((entry, index) => {
             atMs += index === 0 ? 0 : entry.gapMs;
-            return { direction: entry.direction, atMs, bytes: entry.bytes };
+            return { direction: entry.direction, atMs, bytes: entry.bytes, connection: entry.connection };
           });
           expect(parseCapture(formatCapture({ header: { driver: 'd' }, entries }))).toEqual({
             header: { driver: 'd' },
@@ -111,6 +112,7 @@ describe('capture file', () => {
       direction: 'to-device' as const,
       atMs: value,
       bytes: bytes(value, value),
+      connection: 1,
     }));
     const text = formatCapture({ header: {}, entries }, 4);
     expect(text).toBe('# left-out: 1 older entries\n> 02 02 # +0\n> 03 03 # +1\n');
@@ -119,7 +121,7 @@ describe('capture file', () => {
   it('is written for its owner only, and a failure is an error with a remedy', async () => {
     const dir = mkdtempSync(join(tmpdir(), 'tap-'));
     const path = join(dir, 'a.cap');
-    const entries = [{ direction: 'to-device' as const, atMs: 0, bytes: bytes(1) }];
+    const entries = [{ direction: 'to-device' as const, atMs: 0, bytes: bytes(1), connection: 1 }];
     await writeCapture(path, { header: { who: 'a\nb' }, entries });
     expect(readFileSync(path, 'utf8')).toBe('# who: a b\n> 01 # +0\n');
     expect(statSync(path).mode & 0o777).toBe(0o600);

@@ -14,7 +14,7 @@ describe('a good file', () => {
     expect(faults).toEqual([]);
     expect(settings?.site).toEqual({ institution: null, name: '东河校区', room: '301', timeZone: 'Asia/Shanghai' });
     expect(settings?.dataDir).toBe(join(place.dir, 'data'));
-    expect(settings?.web).toEqual({ listen: '127.0.0.1:9000', host: '127.0.0.1', port: 9000 });
+    expect(settings?.web).toMatchObject({ listen: '127.0.0.1:9000', host: '127.0.0.1', port: 9000 });
     expect(settings?.retention).toEqual({ recordsYears: 5, framesYears: 5, punchPhotoDaysAfterSeal: 180 });
     const [front, back] = settings?.terminals ?? [];
     expect(front?.reach).toEqual({ kind: 'tcp', host: '192.168.1.20', port: 5010 });

@@ -31,6 +31,7 @@ const STATUS: GatewayStatus = {
   keysSealed: false,
   terminals: [part('front', 'live', { offsetMs: -1500 }), part('back', 'unreachable')],
   cameras: [],
+  unclaimed: [],
   upstreams: [part('city', 'connected')],
   disk: part('data', 'ok', { freeMb: 10 }),
   clock: part('system', 'untrusted'),

@@ -1,0 +1,62 @@
+/**
+ * A capture played back: the terminal's side of it as links. What the terminal said is said again as soon as the gateway has
+ * written as much as it had written then, so a session finds the conversation of the capture at whatever speed it talks. The
+ * capture's own times are not waited for. When everything has been said, the links end.
+ */
+import { Duplex } from 'node:stream';
+import type { Capture, CaptureEntry } from './tap.js';
+
+export interface Replay {
+  /** The connections of the capture, in the order in which they were opened. */
+  readonly links: readonly Duplex[];
+  /** Whether every byte of the terminal has been said. */
+  finished(): boolean;
+}
+
+function play(entries: readonly CaptureEntry[], datagrams: boolean, said: (bytes: number) => void): Duplex {
+  let next = 0;
+  let heardBytes = 0;
+  let owedBytes = 0;
+  const go = (): void => {
+    for (let entry = entries[next]; entry; entry = entries[next]) {
+      if (entry.direction === 'to-device') owedBytes += entry.bytes.length;
+      else if (heardBytes < owedBytes) return;
+      else {
+        link.push(entry.bytes);
+        said(entry.bytes.length);
+      }
+      next += 1;
+    }
+    if (heardBytes >= owedBytes) link.push(null);
+  };
+  const link: Duplex = new Duplex({
+    readableObjectMode: datagrams,
+    writableObjectMode: datagrams,
+    read: () => undefined,
+    write(chunk: Uint8Array, _encoding, done) {
+      heardBytes += chunk.length;
+      done();
+      if (next < entries.length) go();
+    },
+  });
+  // Begin when somebody has taken the link, not while it is made.
+  setImmediate(go);
+  return link;
+}
+
+/** Makes links of a capture. */
+export function replayCapture(capture: Capture): Replay {
+  const total = capture.entries.reduce((sum, one) => sum + (one.direction === 'from-device' ? one.bytes.length : 0), 0);
+  let saidBytes = 0;
+  const numbers = [...new Set(capture.entries.map((one) => one.connection))].sort((a, b) => a - b);
+  return {
+    links: numbers.map((number) =>
+      play(
+        capture.entries.filter((one) => one.connection === number),
+        capture.header.reach?.startsWith('udp://') ?? false,
+        (bytes) => (saidBytes += bytes),
+      ),
+    ),
+    finished: () => saidBytes === total,
+  };
+}
