@@ -29,6 +29,8 @@ export interface HttpAsk {
   readonly waitingFor: string;
   /** How often it is asked again, on a new connection, when nothing answers or the connection breaks. None when not said: only for what may be asked twice. */
   readonly retries?: number;
+  /** Never sent twice, not even when a kept connection closes without a word: it may have been heard. For changes. */
+  readonly once?: boolean;
 }
 
 export interface HttpAnswer {
@@ -287,7 +289,7 @@ export function createHttpClient(parts: HttpClientParts): HttpClient {
       const done = await attempt(on, ask, sent, whole).catch((error: unknown) => {
         // A kept connection that the terminal closed in the very moment of asking: it has heard nothing.
         const unheard = reused && on.heardBytes === 0 && error instanceof GatewayError && error.code === 'link-closed';
-        if (!unheard || !wire.dial) throw error;
+        if (!unheard || !wire.dial || ask.once === true) throw error;
         return null;
       });
       if (done === null) continue;
