@@ -15,6 +15,7 @@ import {
   encodeRecord,
   encodeRequest,
   frameRule,
+  lineRule,
   pageRequest,
   parseFrame,
   realTimeRequest,
@@ -121,6 +122,14 @@ describe('frames, byte for byte', () => {
     expect(frameRule.measure(template)).toBe(template.length);
     expect(frameRule.measure(parseHex('A5 00 00 00 01 BC 00 FF FF 00'))).toBe('no');
     expect(frameRule.measure(parseHex('A5 00 00 00 01 BC 00 00'))).toBe('more');
+  });
+
+  it('waits for no template on a line where nobody asks for one', () => {
+    const beginning = encodeAnswer(1, 0x44, 0, new Uint8Array(15_360)).subarray(0, 100);
+    const frame = encodeAnswer(1, COMMAND.clock, 0, new Uint8Array(6));
+    const framer = createFramer(lineRule);
+    const cuts = framer.push(Buffer.concat([beginning, frame]));
+    expect(cuts.filter((cut) => cut.kind === 'frame').map((cut) => hex(cut.bytes))).toEqual([hex(frame)]);
   });
 
   it('finds a frame behind an A5 that only looks like a beginning', () => {

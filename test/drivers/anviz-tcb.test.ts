@@ -16,6 +16,7 @@ import {
   wallToSeconds,
 } from '../../src/drivers/anviz-tcb/codec.js';
 import { anvizTcb } from '../../src/drivers/anviz-tcb/driver.js';
+import { decodeUser, encodeUser, renamed } from '../../src/drivers/anviz-tcb/users.js';
 import { driverContract } from './contract.js';
 import { loadCaptures } from './rig.js';
 
@@ -68,6 +69,27 @@ const roundTrips = [
           expect(decodeClock(encodeClock(shown))).toBe(shown);
           expect(wallToSeconds(shown, '2000-01-02')).toBe(seconds);
         }),
+      );
+    },
+  },
+  {
+    name: 'user record of every layout',
+    check: () => {
+      fc.assert(
+        fc.property(
+          fc.constantFrom(27 as const, 30 as const, 40 as const),
+          fc.integer({ min: 1, max: 999_999_999_999 }),
+          fc.string({ unit: fc.constantFrom(...'张三李四王五赵六一A-9'), maxLength: 5 }),
+          fc.option(fc.integer({ min: 1, max: 0xfffffe })),
+          fc.boolean(),
+          (layout, id, name, card, admin) => {
+            const user = { id: String(id), name, admin, ...(card === null ? {} : { card }) };
+            const bytes = encodeUser(user, layout);
+            expect(bytes.length).toBe(layout);
+            expect(decodeUser(bytes, layout)).toMatchObject({ id: user.id, name, admin, card });
+            expect(hex(renamed(bytes, name, layout, 'auto'))).toBe(hex(bytes));
+          },
+        ),
       );
     },
   },

@@ -327,7 +327,7 @@ describe('scrubbing', () => {
       expect(text).not.toContain(person);
     for (const name of ['张三', '王五', '李四']) {
       expect(Buffer.from(clean).includes(Buffer.from(name, 'utf8'))).toBe(false);
-      expect(Buffer.from(clean).includes(Uint8Array.from([0xd5, 0xc5, 0xc8, 0xfd]))).toBe(false);
+      expect(Buffer.from(clean).includes(Buffer.from([0xd5, 0xc5, 0xc8, 0xfd]))).toBe(false);
     }
     const masked = decode(bytes, from).map((line) => line.replace(/^(\d+)(?= )/, (id) => masks.id(id)));
     expect(decode(clean, from)).toEqual(masked);

@@ -79,7 +79,7 @@ describe('following', () => {
     const first = await rig.run(rig.readAll());
     rig.terminal.setFault('seq-reset', '');
     const second = await rig.run(rig.readAll(first.pages.at(-1)?.cursor ?? null));
-    expect(second.pages.at(-1)?.cursor).toEqual({ count: 0, epoch: 1 });
+    expect(second.pages.at(-1)?.cursor).toEqual({ count: 0, epoch: 1, first: null, ring: false });
     expect(codes(second.findings)).toContain('epoch-changed');
   });
 
@@ -160,4 +160,109 @@ describe('following', () => {
     expect(watch.seen.has(keyOf(made))).toBe(true);
     await watch.stop();
   });
+});
+
+describe('epochs', () => {
+  test('a ring that has gone round: the count stands still while punches happen, and everything is read again, once', async () => {
+    const rig = zkRig({ simulatorOptions: { recordCapacity: 60 }, options: { recountMinutes: 1 } });
+    const watch = follow(rig, await open(rig));
+    await watch.pass(10_000);
+    for (let index = 0; index < 5; index += 1) {
+      rig.terminal.punch('42');
+      await watch.pass(30_000);
+    }
+    await watch.pass(120_000);
+    expect([...watch.seen.keys()].sort()).toEqual(truth(rig));
+    expect(watch.drained).toEqual([0, 1]);
+    expect(rig.findings.filter((finding) => finding.code === 'epoch-changed')).toHaveLength(1);
+    // A record that no event told is found when the ring is read again.
+    rig.terminal.addRecord({ userId: '42', wallTime: '2026-09-10 08:00:11' as WallTime });
+    await watch.pass(61 * 60_000);
+    expect([...watch.seen.keys()].sort()).toEqual(truth(rig));
+    expect(watch.drained.slice(0, 3)).toEqual([0, 1, 2]);
+    await watch.stop();
+  });
+
+  test('a log that becomes a ring while we listen', async () => {
+    const rig = zkRig({ options: { recountMinutes: 1 } });
+    const watch = follow(rig, await open(rig));
+    await watch.pass(10_000);
+    rig.terminal.setFault('small-ring', '');
+    const made = rig.terminal.punch('20250017');
+    await watch.pass(120_000);
+    expect(watch.seen.get(keyOf(made))?.source).toBe('poll');
+    expect(watch.drained).toEqual([0, 1]);
+    await watch.stop();
+  });
+
+  test('a ring that goes round between two sessions, and a log that was cleared and filled beyond its old size', async () => {
+    const ring = zkRig({ simulatorOptions: { recordCapacity: 60 } });
+    const first = await ring.run(ring.readAll());
+    ring.terminal.addRecord({ userId: '42', wallTime: '2026-09-10 08:00:11' as WallTime });
+    const second = await ring.run(ring.readAll(first.pages.at(-1)?.cursor ?? null));
+    expect(second.pages.at(-1)?.cursor).toMatchObject({ count: 60, epoch: 1 });
+    const third = await ring.run(ring.readAll(second.pages.at(-1)?.cursor ?? null));
+    expect(third.pages.at(-1)?.cursor).toEqual(second.pages.at(-1)?.cursor);
+
+    const cleared = zkRig();
+    const before = await cleared.run(cleared.readAll());
+    cleared.terminal.setFault('seq-reset', '');
+    for (const record of history(90, [{ id: '7', name: 'New' }])) cleared.terminal.addRecord(record);
+    const after = await cleared.run(cleared.readAll(before.pages.at(-1)?.cursor ?? null));
+    expect(after.pages.at(-1)?.cursor).toMatchObject({ count: 90, epoch: 1 });
+    expect(new Set([...before.punches, ...after.punches].map(keyOf)).size).toBe(150);
+  });
+
+  test('a log that only grows stays in its epoch, and its cursor holds no person', async () => {
+    const rig = zkRig();
+    const first = await rig.run(rig.readAll());
+    rig.terminal.addRecord({ userId: '42', wallTime: '2026-09-10 08:00:11' as WallTime });
+    const second = await rig.run(rig.readAll(first.pages.at(-1)?.cursor ?? null));
+    expect(second.pages.at(-1)?.cursor).toMatchObject({ count: 61, epoch: 0 });
+    expect(JSON.stringify(second.pages.at(-1)?.cursor)).not.toContain('20250017');
+    expect(codes(rig.findings)).not.toContain('epoch-changed');
+  });
+
+  test('an event that is told again and again is one punch, and no sign of a ring', async () => {
+    const rig = zkRig({ options: { recountMinutes: 1 }, faults: { 'repeat-events': '' } });
+    const connection = await open(rig);
+    const watch = follow(rig, connection);
+    await watch.pass(10_000);
+    rig.terminal.punch('42');
+    await watch.pass(10 * 60_000);
+    expect([...watch.seen.keys()].sort()).toEqual(truth(rig));
+    expect(watch.drained).toEqual([0]);
+    await watch.stop();
+  });
+});
+
+test.each([{}, { lose: '' }, { repeat: '1' }, { reorder: '2' }])('following over datagrams with %o', async (faults) => {
+  const rig = zkRig({
+    datagrams: true,
+    faults: faults as Record<string, string>,
+    options: { recountMinutes: 2 },
+    simulatorOptions: { smallAnswerBytes: 0, packetBytes: 200 },
+  });
+  const watch = follow(rig, await open(rig));
+  await watch.pass(30_000);
+  for (let index = 0; index < 30; index += 1) {
+    rig.terminal.punch('20250018');
+    await watch.pass(20_000);
+  }
+  await watch.pass(5 * 60_000);
+  expect(watch.failure()).toBeNull();
+  expect([...watch.seen.keys()].sort()).toEqual(truth(rig));
+  // Where no event was lost, the log was read once and never again.
+  if (!('lose' in faults)) expect(watch.drained).toEqual([0]);
+  await watch.stop();
+});
+
+test('a terminal on UDP that was switched off is noticed within a minute', async () => {
+  const rig = zkRig({ datagrams: true });
+  const watch = follow(rig, await open(rig));
+  await watch.pass(10_000);
+  rig.terminal.setFault('lose', '1');
+  await watch.pass(60_000);
+  expect(watch.failure()).toMatchObject({ code: 'link-silent' });
+  await watch.stop();
 });

@@ -71,7 +71,7 @@ export function createApi(http: HttpClient, options: DahuaOptions, wire: Wire): 
     return { ok, status, body, lines: ok ? parseLines(body) : [] };
   };
   const ask = async (path: string, waitingFor: string, retries: number): Promise<CgiAnswer> => {
-    const answer = await http.ask({ method: 'GET', path, timeoutMs, waitingFor, retries });
+    const answer = await http.ask({ method: 'GET', path, timeoutMs, waitingFor, retries, once: retries === 0 });
     if (answer.status === 401) throw fail('auth-refused');
     return cgiAnswer(answer);
   };
@@ -95,6 +95,7 @@ export function createApi(http: HttpClient, options: DahuaOptions, wire: Wire): 
       timeoutMs,
       waitingFor,
       retries,
+      once: retries === 0,
     });
     return answer.status === 200 ? parseJson(answer.body, waitingFor) : null;
   };
@@ -143,7 +144,9 @@ export function createApi(http: HttpClient, options: DahuaOptions, wire: Wire): 
       return {
         call,
         // Where the wire is gone there is nobody to say goodbye to.
-        [Symbol.asyncDispose]: async () => void (await call('global.logout', null).catch(() => undefined)),
+        [Symbol.asyncDispose]: async () => {
+          await call('global.logout', null).catch(() => undefined);
+        },
       };
     },
     [Symbol.asyncDispose]: () => http[Symbol.asyncDispose](),

@@ -28,7 +28,7 @@ export interface PartSplitter {
 
 const HEAD_BYTES_MAX = 8192;
 const BODY_BYTES_MAX = 4 * 1024 * 1024;
-const TEXT_BYTES_MAX = 64 * 1024;
+const TEXT_BYTES_MAX = 32 * 1024;
 const BRACE_OPEN = 0x7b;
 const BRACE_CLOSE = 0x7d;
 const QUOTE = 0x22;

@@ -23,7 +23,7 @@ const BAD: HttpReply = { status: 400, body: 'Error\r\nBad Request!\r\n' };
 const SITE_ZONE_MINUTES = 480;
 
 export function answerCgi(state: State, call: HttpCall, gone: AbortSignal): HttpReply | null {
-  const page = /^\/cgi-bin\/(\w+)\.cgi$/.exec(call.path)?.[1];
+  const page = /^\/cgi-bin\/(\w+)\.cgi$/.exec(call.path)?.[1] ?? '';
   const action = call.query.get('action') ?? '';
   switch (page) {
     case 'magicBox':
