@@ -10,25 +10,23 @@ import { fail } from '../../core/errors.js';
 import { within } from '../../core/time.js';
 import type { CalledSide, Heard, Wire } from '../driver.js';
 import { createFramer } from '../framing.js';
-import { COMMAND, decodeAscii, encodeAnswer, encodeRequest, frameRule, parseFrame } from './codec.js';
+import { COMMAND, decodeAscii, encodeAnswer, encodeRequest, lineRule, parseFrame } from './codec.js';
 import type { AnvizOptions } from './options.js';
 
 const TRIES = 2;
 const TRY_MS = 1_500;
-/** Nothing that a terminal says of itself is longer; a template never comes unasked. */
-const FIRST_FRAME_MAX = 700;
 
 function hear(first: Uint8Array): Heard {
   if (first.length === 0) return { is: 'more' };
-  const size = frameRule.measure(first);
-  if (size === 'no' || (size !== 'more' && size > FIRST_FRAME_MAX)) return { is: 'no' };
+  const size = lineRule.measure(first);
+  if (size === 'no' || (size !== 'more' && size > lineRule.sizeBytesMax)) return { is: 'no' };
   if (size === 'more' || size > first.length) return { is: 'more' };
-  return frameRule.check(first.subarray(0, size)) ? { is: 'yes', serial: null } : { is: 'no' };
+  return lineRule.check(first.subarray(0, size)) ? { is: 'yes', serial: null } : { is: 'no' };
 }
 
 /** Asks once; what came besides the answer goes back into the link, heartbeats are answered. */
 async function ask(link: Duplex, wire: Wire, signal: AbortSignal): Promise<string | null> {
-  const framer = createFramer(frameRule);
+  const framer = createFramer(lineRule);
   const others: Uint8Array[] = [];
   let told: string | null = null;
   let finished: () => void = () => undefined;

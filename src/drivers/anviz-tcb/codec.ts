@@ -102,13 +102,16 @@ const ANSWER_HEAD = 9;
 const DATA_MAX = 600;
 const TEMPLATE_MAX = 0xffff;
 
+const CRC_TABLE = Uint16Array.from({ length: 256 }, (_, byte) => {
+  let value = byte;
+  for (let bit = 0; bit < 8; bit += 1) value = value & 1 ? (value >>> 1) ^ 0x8408 : value >>> 1;
+  return value;
+});
+
 /** CRC-16/MCRF4XX over everything from A5 on; sent low byte first. */
 export function crc(bytes: Uint8Array): number {
   let value = 0xffff;
-  for (const byte of bytes) {
-    value ^= byte;
-    for (let bit = 0; bit < 8; bit += 1) value = value & 1 ? (value >>> 1) ^ 0x8408 : value >>> 1;
-  }
+  for (const byte of bytes) value = (value >>> 8) ^ (CRC_TABLE[(value ^ byte) & 0xff] ?? 0);
   return value;
 }
 
@@ -138,6 +141,15 @@ export const frameRule: FrameRule = {
     const value = crc(frame.subarray(0, end));
     return frame[end] === (value & 0xff) && frame[end + 1] === value >>> 8;
   },
+};
+
+/**
+ * The same for a line on which nobody asks for templates: no frame is long there, so that whoever sends beginnings of long
+ * frames can neither make us wait for their ends nor check them again and again.
+ */
+export const lineRule: FrameRule = {
+  ...frameRule,
+  sizeBytesMax: ANSWER_HEAD + DATA_MAX + 2,
 };
 
 /** Takes a sound frame apart. Throws `short-frame` when it is none. */

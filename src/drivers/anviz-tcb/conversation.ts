@@ -21,7 +21,7 @@ import {
   decodeRecord,
   encodeAnswer,
   encodeRequest,
-  frameRule,
+  lineRule,
   parseFrame,
   retText,
   START,
@@ -106,7 +106,7 @@ export function createConversation(link: Duplex, options: AnvizOptions, wire: Wi
     if (command !== undefined && bytes.some((byte, at) => byte === START && bytes[at + 5] === (command | 0x80)))
       collisions += 1;
   };
-  const exchange = createExchange(link, frameRule, { idleFlushMs: options.silenceMs }, { ...wire, note }, signal);
+  const exchange = createExchange(link, lineRule, { idleFlushMs: options.silenceMs }, { ...wire, note }, signal);
 
   /** Requests of concurrent callers take turns. */
   const exclusive = async <T>(work: () => Promise<T>): Promise<T> => {

@@ -7,7 +7,7 @@
  *   … | DNS 4 | URL 100                                                                                               (167)
  */
 import { Reader, Writer } from '../../core/bytes.js';
-import { COMMAND, decodeAscii, encodeAnswer, encodeRequest, frameRule, parseFrame } from './codec.js';
+import { COMMAND, decodeAscii, encodeAnswer, encodeRequest, lineRule, parseFrame } from './codec.js';
 
 /** Who calls whom on TCP, as the network settings of the terminal say. */
 export type NetworkMode = 'server' | 'client' | 'client-url';
@@ -50,10 +50,10 @@ const ipText = (bytes: Uint8Array): string => [...bytes].join('.');
 const isSet = (address: string): boolean => address !== '0.0.0.0' && address !== '255.255.255.255';
 
 function soundFrame(bytes: Uint8Array): ReturnType<typeof parseFrame> | null {
-  const size = frameRule.measure(bytes);
+  const size = lineRule.measure(bytes);
   if (typeof size !== 'number' || size > bytes.length) return null;
   const frame = bytes.subarray(0, size);
-  return frameRule.check(frame) ? parseFrame(frame) : null;
+  return lineRule.check(frame) ? parseFrame(frame) : null;
 }
 
 export function readSearchAnswer(bytes: Uint8Array): SearchAnswer | null {
