@@ -2,12 +2,13 @@
  * Reads a recorded stream of either direction, for `rollcall decode` and for captures: every packet as a message, and
  * the punches in it. A stream of one side does not say what was asked, so the layout of a data set is told by its
  * looks and by the last counter seen. Comm keys and the passwords in user records are never shown.
+ * Captures of TCP and of UDP are both read.
  */
 import { Reader } from '../../core/bytes.js';
 import type { Decoded, Decoder } from '../driver.js';
-import { createFramer } from '../framing.js';
 import { COMMAND, commandName, EVENT_ATTENDANCE } from './codes.js';
-import { decodePrepared, TCP_FRAMES, untcp, type ReceivedPacket } from './codec.js';
+import { decodePrepared, type ReceivedPacket } from './codec.js';
+import { createPacketCutter, type PacketCut } from './cutting.js';
 import { attendanceLayout, looksLikeUsers, stateComesFirst, userLayout } from './layout.js';
 import type { ZkOptions } from './options.js';
 import { createUserTable, makePunch, type UserTable } from './punches.js';
@@ -31,12 +32,12 @@ interface Collecting {
 type Fields = Record<string, unknown>;
 
 export function createDecoder(options: ZkOptions, from: 'device' | 'gateway'): Decoder {
-  const framer = createFramer(TCP_FRAMES);
+  const cutter = createPacketCutter();
   const punchesOf = from === 'device' ? createPunchReader(options) : (): Decoded[] => [];
-  const cuts = (found: ReturnType<typeof framer.push>): Decoded[] =>
+  const cuts = (found: readonly PacketCut[]): Decoded[] =>
     found.flatMap((cut): Decoded[] => {
       if (cut.kind === 'noise') return [{ kind: 'noise', bytes: cut.bytes, reason: 'belongs to no packet' }];
-      const packet = untcp(cut.bytes);
+      const { packet } = cut;
       const event = packet.command === COMMAND.REG_EVENT && from === 'device';
       const name = event ? 'EVENT' : commandName(packet.command);
       return [
@@ -44,7 +45,7 @@ export function createDecoder(options: ZkOptions, from: 'device' | 'gateway'): D
         ...punchesOf(packet),
       ];
     });
-  return { push: (chunk) => cuts(framer.push(chunk)), end: () => cuts(framer.flush()) };
+  return { push: (chunk) => cuts(cutter.push(chunk)), end: () => cuts(cutter.end()) };
 }
 
 function fieldsOf(packet: ReceivedPacket, from: 'device' | 'gateway', options: ZkOptions): Fields {

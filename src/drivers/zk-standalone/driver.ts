@@ -3,6 +3,7 @@ import type { Driver } from '../driver.js';
 import { WIRE_FAULTS } from '../faults.js';
 import { createDecoder } from './decoder.js';
 import { zkOptions, zkSimulatorOptions, type ZkOptions } from './options.js';
+import { scrub } from './scrub.js';
 import { openSession } from './session.js';
 import { createSimulator } from './simulator.js';
 
@@ -33,6 +34,7 @@ export const zkStandalone: Driver<ZkOptions> = {
     'second-session-refused',
     'silent-after-disable',
     'refuse-events',
+    'repeat-events',
     'deaf-to-options',
     'refuse-users',
     'small-ring',
@@ -48,6 +50,6 @@ export const zkStandalone: Driver<ZkOptions> = {
   seqIsIdentity: false,
   open: openSession,
   decoder: createDecoder,
-  scrub: (_options, _from, bytes) => bytes,
+  scrub,
   simulate: createSimulator,
 };

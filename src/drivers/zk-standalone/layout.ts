@@ -4,6 +4,7 @@
  * division that works is believed only while its records look like records, and otherwise the looks decide.
  */
 import { hexWindow } from '../../core/bytes.js';
+import type { WallTime } from '../../core/time.js';
 import { decodeTime, isRealDate, RECORD_SIZES, USER_SIZES, type RecordBytes, type UserBytes } from './records.js';
 
 export interface Layout<Size extends number> {
@@ -22,10 +23,15 @@ const text = (bytes: Uint8Array): boolean => {
   return shown.length > 0 && shown.every((byte) => byte >= 0x20 && byte !== 0x7f);
 };
 
+const timeAt = (bytes: Uint8Array, at: number): WallTime =>
+  decodeTime(new DataView(bytes.buffer, bytes.byteOffset + at, 4).getUint32(0, true));
+const YEAR_END = '2080';
 const date = (bytes: Uint8Array, at: number): boolean => {
-  const wall = decodeTime(new DataView(bytes.buffer, bytes.byteOffset + at, 4).getUint32(0, true));
-  return isRealDate(wall) && wall < '2080';
+  const wall = timeAt(bytes, at);
+  return isRealDate(wall) && wall < YEAR_END;
 };
+/** A date that need not exist. */
+const anyDate = (bytes: Uint8Array, at: number): boolean => timeAt(bytes, at) < YEAR_END;
 
 /** An id is never zero. */
 const some = (bytes: Uint8Array, at: number, length: number): boolean =>
@@ -35,6 +41,11 @@ const method = (value: number | undefined): boolean =>
   value !== undefined && (value <= 30 || (value >= 128 && value <= 160) || value === 200);
 
 function looksLikeAttendance(record: Uint8Array): boolean {
+  return mayBeAttendance(record, date);
+}
+
+/** Whether a record of 8, 16 or 40 bytes can be an attendance record; its date may be an impossible one. */
+export function mayBeAttendance(record: Uint8Array, date = anyDate): boolean {
   if (record.length === 40) {
     const reserved = record.subarray(32).every((byte) => byte === 0 || byte === 0xff);
     return text(record.subarray(2, 26)) && method(record[26]) && date(record, 27) && reserved;
@@ -46,7 +57,8 @@ function looksLikeAttendance(record: Uint8Array): boolean {
   return some(record, 0, 2) && date(record, 3) && method(record[2]) && state(record[7]);
 }
 
-function looksLikeUser(record: Uint8Array): boolean {
+/** Whether a record of 28 or 72 bytes can be a user. */
+export function looksLikeUser(record: Uint8Array): boolean {
   const privilege = (record[2] ?? 255) <= 15;
   if (record.length === 72) return privilege && text(record.subarray(48, 72));
   return privilege && (record[27] ?? 255) < 0x80 && record.subarray(24, 28).some((byte) => byte > 0);

@@ -250,9 +250,15 @@ export function encodeSizes(
 }
 
 /** Length of one record in an attendance event of `length` bytes, or null when the layout is unknown. */
-function eventStride(length: number): number | null {
+export function eventStride(length: number): number | null {
   if ([10, 12, 14, 32, 36, 37].includes(length)) return length;
   return length >= 52 ? 52 : null;
+}
+
+/** Bytes of the id at the head of an event record: a number of two or four, or text. */
+export function eventIdBytes(stride: number): number {
+  if (stride === 12) return 4;
+  return stride < 32 ? 2 : 24;
 }
 
 /** Records of an attendance event; null when the layout is unknown or its bytes are no time of day in two digits. */
