@@ -239,7 +239,7 @@ describe('epochs', () => {
 test.each([{}, { lose: '' }, { repeat: '1' }, { reorder: '2' }])('following over datagrams with %o', async (faults) => {
   const rig = zkRig({
     datagrams: true,
-    faults: faults as Record<string, string>,
+    faults: faults,
     options: { recountMinutes: 2 },
     simulatorOptions: { smallAnswerBytes: 0, packetBytes: 200 },
   });

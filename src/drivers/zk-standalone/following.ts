@@ -24,14 +24,14 @@ const STILL_THERE: PunchPage = { punches: [], cursor: null, drained: false, coun
 export async function* followLive(context: LogContext, standing: Standing): AsyncGenerator<PunchPage, void, undefined> {
   const { conversation, options, clock } = context;
   const keepAliveMs = options.keepAliveSeconds * 1000;
-  await register(context);
+  const listening = await register(context);
   // What came between the copy of the log and the registration is in neither: compare once right away.
   let recountAt = clock.ticks();
   for (;;) {
     const live = await settledPunches(context, standing);
     if (live.length > 0) yield livePage(live);
     if (clock.ticks() >= recountAt) {
-      yield* recount(context, standing);
+      yield* recount(context, standing, listening);
       recountAt = clock.ticks() + options.recountMinutes * 60_000;
     } else if (clock.ticks() - conversation.lastBytesTicks >= keepAliveMs) {
       await conversation.command(COMMAND.GET_TIME, NO_DATA, { timeoutMs: options.answerTimeoutMs });
@@ -42,7 +42,8 @@ export async function* followLive(context: LogContext, standing: Standing): Asyn
   }
 }
 
-async function register(context: LogContext): Promise<void> {
+/** Whether the terminal will tell punches as they happen. */
+async function register(context: LogContext): Promise<boolean> {
   const { conversation, options, note } = context;
   const mask = new Writer('little').u32(EVENT_ATTENDANCE).bytes();
   const answer = await unlessSilent(
@@ -52,14 +53,20 @@ async function register(context: LogContext): Promise<void> {
   const reply = answer ? commandName(answer.command) : 'no answer';
   if (answer?.command !== COMMAND.ACK_OK)
     note({ code: 'odd', text: `live events are refused (${reply}); only the counter is compared` });
+  return answer?.command === COMMAND.ACK_OK;
 }
 
 /** Compares the counter with what we hold and reads the log where they disagree. */
-async function* recount(context: LogContext, standing: Standing): AsyncGenerator<PunchPage, void, undefined> {
+async function* recount(
+  context: LogContext,
+  standing: Standing,
+  listening: boolean,
+): AsyncGenerator<PunchPage, void, undefined> {
   let sizes = await readSizes(context);
   const grown = (): boolean => (sizes.records ?? 0) > standing.held + standing.seen.size;
-  if (grown()) {
-    // The counter may be ahead of its event by a moment.
+  const stuck = (): boolean => sizes.records === standing.counter && standing.seen.size > 0 && !standing.ring;
+  if (grown() || stuck()) {
+    // The counter may be ahead of its event by a moment, or behind it.
     await context.clock.sleep(SETTLE_MS, context.signal);
     const live = await settledPunches(context, standing);
     if (live.length > 0) yield livePage(live);
@@ -67,10 +74,17 @@ async function* recount(context: LogContext, standing: Standing): AsyncGenerator
   }
   noteMemory(context, sizes);
   const { records, recordCapacity } = sizes;
+  if (stuck()) {
+    standing.ring = true;
+    yield* fullRead(context, standing, `the count stands at ${records} while punches happen`);
+    return;
+  }
   // A full ring keeps its count while old records give way to new ones: only reading tells.
   const full = records !== null && recordCapacity !== null && recordCapacity > 0 && records >= recordCapacity;
-  const stale = context.clock.ticks() - standing.readTicks >= (full ? FULL_RING_MS : FULL_READ_MS);
+  const stale = context.clock.ticks() - standing.readTicks >= (full || standing.ring ? FULL_RING_MS : FULL_READ_MS);
   if (records === null || grown() || records < standing.counter || stale) {
+    // Events are missing: the terminal may have forgotten that we listen, for instance after another client.
+    if (grown() && listening) await register(context);
     yield* fullRead(context, standing);
     return;
   }

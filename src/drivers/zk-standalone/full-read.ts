@@ -1,7 +1,10 @@
 /**
  * One full read of the log as pages, with the live events that arrive meanwhile put between them, and what is known
- * afterwards. The last page carries the count; a smaller counter than before begins a new epoch.
+ * afterwards. The last page carries the count. A new epoch begins when the log is no longer the one that was read before:
+ * its counter fell (somebody cleared it), its oldest record is another one (it was cleared and filled again, or its ring has
+ * gone round), or its counter stands still while punches happen. Every read is a full one, so nothing is lost by that.
  */
+import { createHash } from 'node:crypto';
 import type { Cursor, Finding, PunchPage, PunchRecord } from '../driver.js';
 import { COMMAND, EVENT_ATTENDANCE } from './codes.js';
 import { NO_DATA } from './codec.js';
@@ -18,14 +21,49 @@ export interface Standing {
   held: number;
   /** Different live punches since then. */
   readonly seen: Set<string>;
+  /** The latest punches of any kind, to know an event that is told once more. */
+  readonly known: Set<string>;
   epoch: number;
+  /** Which record was the oldest at the last read; null: none. */
+  first: string | null;
+  /** The log forgets an old record for every new one, so its counter tells nothing. */
+  ring: boolean;
   /** Monotonic time of the end of the last full read. */
   readTicks: number;
   /** Live records with a short id, waiting for the user table. */
   doubtful: Attendance[];
 }
 
-const cursorOf = (standing: Standing): Cursor => ({ count: standing.counter, epoch: standing.epoch });
+const KNOWN_MAX = 4096;
+
+export function standingOf(after: Cursor | null): Standing {
+  const number = (value: unknown): number => (typeof value === 'number' ? value : 0);
+  const counter = number(after?.count);
+  return {
+    counter,
+    held: counter,
+    seen: new Set(),
+    known: new Set(),
+    epoch: number(after?.epoch),
+    first: typeof after?.first === 'string' ? after.first : null,
+    ring: after?.ring === true,
+    readTicks: 0,
+    doubtful: [],
+  };
+}
+
+const cursorOf = ({ counter, epoch, first, ring }: Standing): Cursor => ({ count: counter, epoch, first, ring });
+
+/** A cursor holds no person: of the oldest record only a digest. */
+const fingerprint = (punch: PunchRecord): string => createHash('sha256').update(punch.raw).digest('hex').slice(0, 16);
+
+function remember(standing: Standing, punches: readonly PunchRecord[]): void {
+  for (const punch of punches) standing.known.add(keyOf(punch));
+  for (const key of standing.known) {
+    if (standing.known.size <= KNOWN_MAX) break;
+    standing.known.delete(key);
+  }
+}
 const keyOf = (punch: PunchRecord): string => `${punch.deviceUserId} ${punch.wallTime}`;
 export const livePage = (punches: readonly PunchRecord[]): PunchPage => ({
   punches,
@@ -34,11 +72,21 @@ export const livePage = (punches: readonly PunchRecord[]): PunchPage => ({
   count: null,
 });
 
-/** Yields the whole log. Sets `standing` to what the log holds now. */
-export async function* fullRead(context: LogContext, standing: Standing): AsyncGenerator<PunchPage, void, undefined> {
+/** Yields the whole log. Sets `standing` to what the log holds now. `why` tells that it must be another epoch. */
+export async function* fullRead(
+  context: LogContext,
+  standing: Standing,
+  why: string | null = null,
+): AsyncGenerator<PunchPage, void, undefined> {
   const sizes = await readSizes(context);
   noteMemory(context, sizes);
-  beginEpoch(standing, sizes.records, context.note);
+  const { counter } = standing;
+  const fell = sizes.records !== null && sizes.records < counter;
+  let begun = fell || why !== null;
+  if (fell) standing.ring = false;
+  if (begun)
+    beginEpoch(standing, why ?? `the log has ${sizes.records} records and had ${counter}`, sizes.records, context.note);
+  let first: string | null = null;
   standing.seen.clear();
   await keypad(context, COMMAND.DISABLE);
   // One page is held back, so that the last one can carry the count; two are remembered, to know events again.
@@ -51,6 +99,14 @@ export async function* fullRead(context: LogContext, standing: Standing): AsyncG
       const step = await log.next();
       if (step.done) read = step.value;
       else {
+        const [oldest] = step.value;
+        if (first === null && oldest) {
+          first = fingerprint(oldest);
+          if (!begun && standing.first !== null && standing.first !== first) {
+            begun = true;
+            beginEpoch(standing, 'the oldest record of the log is another one', sizes.records, context.note);
+          }
+        }
         if (heldBack.length > 0) yield { punches: heldBack, cursor: null, drained: false, count: null };
         before = heldBack;
         heldBack = step.value;
@@ -64,6 +120,8 @@ export async function* fullRead(context: LogContext, standing: Standing): AsyncG
   const live = await settledPunches(context, standing);
   if (live.length > 0) yield livePage(live);
   for (const punch of [...before, ...heldBack]) standing.seen.delete(keyOf(punch));
+  remember(standing, [...before, ...heldBack]);
+  standing.first = first;
   account(standing, sizes.records, read, context.note);
   standing.readTicks = context.clock.ticks();
   yield { punches: heldBack, cursor: cursorOf(standing), drained: true, count: read };
@@ -85,13 +143,11 @@ async function keypad(context: LogContext, command: number): Promise<void> {
   if (options.disableWhileReading) await conversation.request(command, NO_DATA, { timeoutMs: options.answerTimeoutMs });
 }
 
-/** Fewer records than before: the log was cleared or its ring went round. Numbering begins anew. */
-function beginEpoch(standing: Standing, records: number | null, note: (finding: Finding) => void): void {
-  if (records === null || records >= standing.counter) return;
+function beginEpoch(standing: Standing, why: string, records: number | null, note: (finding: Finding) => void): void {
   standing.epoch += 1;
   note({
     code: 'epoch-changed',
-    text: `the log has ${records} records and had ${standing.counter}`,
+    text: why,
     data: { before: standing.counter, after: records, epoch: standing.epoch },
   });
 }
@@ -139,7 +195,8 @@ function punchOf(context: LogContext, standing: Standing, record: Attendance): r
   const { users, options } = context;
   const made = makePunch(record, { users, directionMap: options.directionMap, source: 'realtime' });
   // An event that was not acknowledged in time is repeated.
-  if (!made || standing.seen.has(keyOf(made.punch))) return [];
+  if (!made || standing.known.has(keyOf(made.punch))) return [];
   standing.seen.add(keyOf(made.punch));
+  remember(standing, [made.punch]);
   return [made.punch];
 }

@@ -14,7 +14,7 @@ import { createConversation, unlessSilent, type Conversation } from './conversat
 import { createDesk } from './desk.js';
 import { commKeyOf, type ZkOptions } from './options.js';
 import { followLive } from './following.js';
-import { fullRead, type Standing } from './full-read.js';
+import { fullRead, standingOf } from './full-read.js';
 import { noteMemory, readSizes, type LogContext } from './reading.js';
 import { decodeOption, decodeTime, encodeOption, encodeTime } from './records.js';
 import { decodeText } from './text.js';
@@ -177,16 +177,7 @@ async function* pages(
   after: Cursor | null,
   { follow }: PageOptions,
 ): AsyncGenerator<PunchPage, void, undefined> {
-  const number = (value: unknown): number => (typeof value === 'number' ? value : 0);
-  const counter = number(after?.count);
-  const standing: Standing = {
-    counter,
-    held: counter,
-    seen: new Set(),
-    epoch: number(after?.epoch),
-    readTicks: 0,
-    doubtful: [],
-  };
+  const standing = standingOf(after);
   yield* fullRead(context, standing);
   if (follow) yield* followLive(context, standing);
 }

@@ -62,6 +62,7 @@ export function createConnection(state: SimulatorState, line: Line): SimulatedCo
   let mask = 0;
   let prepared: Uint8Array = NO_DATA;
   let unacknowledged = 0;
+  let lastEvent: SimulatedPunch | null = null;
   /** The CONNECT that opened the session, while nothing else has come: over datagrams it may come twice. */
   let opened: { readonly reply: number; readonly command: number } | null = null;
   const packetBytes = line.datagrams ? Math.min(options.packetBytes, DATAGRAM_DATA_BYTES) : options.packetBytes;
@@ -83,6 +84,7 @@ export function createConnection(state: SimulatorState, line: Line): SimulatedCo
     while (events.length > 0 && unacknowledged < UNACKNOWLEDGED_MAX) {
       const event = events.shift();
       if (!event || (!event.forced && (mask & EVENT_ATTENDANCE) === 0)) continue;
+      lastEvent = event.punch;
       const fields = fieldsOf(state, event.punch);
       const large = options.eventBytes === 104;
       const one = encodeEvent(fields, large ? 52 : options.eventBytes);
@@ -281,6 +283,7 @@ export function createConnection(state: SimulatorState, line: Line): SimulatedCo
       if (packet.command !== COMMAND.EXIT && faultFires(state, 'busy-error')) return answer(packet, COMMAND.ACK_RETRY);
       const handler = handlers[packet.command];
       await (handler ? handler(packet) : answer(packet, COMMAND.UNKNOWN));
+      if (lastEvent && state.faults.has('repeat-events')) events.push({ punch: lastEvent, forced: false });
       await sendEvents();
     },
   };
