@@ -327,13 +327,13 @@ describe('following', () => {
 
 describe('the other side', () => {
   test('a wrong password is tried twice at most, and the account stays open', async () => {
-    const rig = newRig({ options: { password: 'wrong' }, simulatorOptions: { password: 'right' } });
+    const rig = newRig({ options: { authPassword: 'wrong' }, simulatorOptions: { authPassword: 'right' } });
     await expect(rig.run(rig.readAll())).rejects.toMatchObject({ code: 'auth-refused' });
     expect(rig.terminal.wrongTries).toBeLessThanOrEqual(2);
   });
 
   test('a missing password is told as such', async () => {
-    const rig = newRig({ simulatorOptions: { password: 'right' } });
+    const rig = newRig({ simulatorOptions: { authPassword: 'right' } });
     await expect(rig.run(rig.readAll())).rejects.toMatchObject({ code: 'auth-refused' });
     expect(rig.terminal.wrongTries).toBe(0);
   });

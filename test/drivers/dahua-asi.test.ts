@@ -7,7 +7,7 @@ import { dahuaAsi } from '../../src/drivers/dahua-asi/driver.js';
 import { driverContract } from './contract.js';
 import { loadCaptures } from './rig.js';
 
-const password = 'Class-1234';
+const authPassword = 'Class-1234';
 
 const roundTrips = [
   {
@@ -42,16 +42,16 @@ const roundTrips = [
 
 driverContract({
   driver: dahuaAsi,
-  options: { password },
+  options: { authPassword },
   variants: [
-    { name: 'with a password', simulatorOptions: { password, pageRecordsMax: 15 } },
+    { name: 'with a password', simulatorOptions: { authPassword, pageRecordsMax: 15 } },
     { name: 'without a password', options: {} },
     { name: 'in small pages, total not told', options: { pageRecords: 7 }, simulatorOptions: { totalCount: false } },
-    { name: 'that closes after each answer', simulatorOptions: { password, keepAlive: false } },
+    { name: 'that closes after each answer', simulatorOptions: { authPassword, keepAlive: false } },
     {
       name: 'that ignores StartTime',
-      options: { password, pageRecords: 10 },
-      simulatorOptions: { password, ignoreStartTime: true, pageRecordsMax: 10 },
+      options: { authPassword, pageRecords: 10 },
+      simulatorOptions: { authPassword, ignoreStartTime: true, pageRecordsMax: 10 },
     },
     { name: 'that counts milliseconds', simulatorOptions: { createTime: 'milliseconds', lineEnd: 'lf' } },
     { name: 'that tells times as text', simulatorOptions: { createTime: 'text', pageRecordsMax: 9 } },
@@ -60,7 +60,7 @@ driverContract({
     { name: 'of old firmware', simulatorOptions: { rpc: false, accessUser: false } },
     { name: 'that sends GBK', faults: { 'gbk-name': '' } },
     { name: 'that repeats a record', faults: { 'duplicate-record': '' }, simulatorOptions: { pageRecordsMax: 9 } },
-    { name: 'that hides records from CGI', faults: { 'truncate-dataset': '3' }, simulatorOptions: { password } },
+    { name: 'that hides records from CGI', faults: { 'truncate-dataset': '3' }, simulatorOptions: { authPassword } },
   ],
   samples: loadCaptures(join(import.meta.dirname, '../captures/dahua-asi')),
   roundTrips,

@@ -103,7 +103,7 @@ export function createApi(http: HttpClient, options: DahuaOptions, wire: Wire): 
   const login = async (): Promise<string | number | null> => {
     const message = (password: string, more = {}): Readonly<Record<string, unknown>> => ({
       method: 'global.login',
-      params: { userName: options.user, password, clientType: 'Web3.0', ...more },
+      params: { userName: options.authUser, password, clientType: 'Web3.0', ...more },
     });
     const first = await post('/RPC2_Login', message(''), null, options.retries);
     const told = objectOf(first?.params);
@@ -111,7 +111,7 @@ export function createApi(http: HttpClient, options: DahuaOptions, wire: Wire): 
     if (first === null || (typeof session !== 'string' && typeof session !== 'number')) return null;
     if (typeof told.realm !== 'string' || (typeof told.random !== 'string' && typeof told.random !== 'number'))
       return null;
-    const word = rpcPassword(options.user, options.password ?? '', told.realm, String(told.random));
+    const word = rpcPassword(options.authUser, options.authPassword ?? '', told.realm, String(told.random));
     const ways = { loginType: 'Direct', authorityType: 'Default', passwordType: 'Default' };
     const second = await post('/RPC2_Login', message(word, ways), session, 0);
     if (second?.result === true) return session;

@@ -43,7 +43,8 @@ export const dahuaAsi: DahuaDriver = {
   decoderVersion: '1',
   seqIsIdentity: false,
   async open(link, options, wire, signal) {
-    const login = options.password === undefined ? null : { user: options.user, password: options.password };
+    const login =
+      options.authPassword === undefined ? null : { user: options.authUser, password: options.authPassword };
     const http = createHttpClient({ link, wire, signal, driver: 'dahua-asi', login });
     return Promise.resolve(createSession(createApi(http, options, wire), options, wire, signal));
   },

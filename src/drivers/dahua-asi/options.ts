@@ -14,9 +14,9 @@ const words = (zh: string, description: string): { zh: string; description: stri
 const EVENT_CODES = ['_DoorFace_', 'AccessControl', 'DoorStatus'] as const;
 
 export const dahuaOptions = z.strictObject({
-  user: z.string().min(1).max(63).default('admin').meta(words('登录账号', 'Account of the terminal')),
+  authUser: z.string().min(1).max(63).default('admin').meta(words('登录账号', 'Account of the terminal')),
   /** Without it nothing can be read. White space at the end comes with a secret read from a file. */
-  password: z
+  authPassword: z
     .string()
     .max(128)
     .transform((text) => text.trimEnd())
@@ -136,9 +136,9 @@ export const dahuaOptions = z.strictObject({
 export type DahuaOptions = z.output<typeof dahuaOptions>;
 
 export const dahuaSimulatorOptions = z.strictObject({
-  user: z.string().default('admin'),
+  authUser: z.string().default('admin'),
   /** No digest is asked without it. */
-  password: z.string().optional(),
+  authPassword: z.string().optional(),
   /** Largest page of recordFinder.cgi, whatever is asked. */
   pageRecordsMax: z.number().int().min(1).max(1024).default(100),
   /** `found` only: this firmware does not tell totalCount. */

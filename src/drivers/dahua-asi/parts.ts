@@ -26,7 +26,7 @@ export interface PartSplitter {
   rest(): Uint8Array;
 }
 
-const HEAD_BYTES_MAX = 8192;
+const HEAD_BYTES_MAX = 1024;
 const BODY_BYTES_MAX = 4 * 1024 * 1024;
 const TEXT_BYTES_MAX = 32 * 1024;
 const BRACE_OPEN = 0x7b;

@@ -62,9 +62,9 @@ export function createRpcDesk(state: State, lock: { tries: number }): RpcDesk {
         session,
       };
     }
-    const wanted = rpcPassword(state.options.user, state.options.password ?? '', state.realm, known.random);
+    const wanted = rpcPassword(state.options.authUser, state.options.authPassword ?? '', state.realm, known.random);
     const right =
-      textOf(params.userName) === state.options.user &&
+      textOf(params.userName) === state.options.authUser &&
       params.password === wanted &&
       params.authorityType === 'Default';
     if (!right || lock.tries >= TRIES_MAX) {

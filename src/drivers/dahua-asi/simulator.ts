@@ -43,11 +43,11 @@ export function simulateDahua(setup: SimulatorSetup): DahuaTerminal {
   const lock = { tries: 0 };
   const rpc = createRpcDesk(state, lock);
   const guard =
-    options.password === undefined
+    options.authPassword === undefined
       ? null
       : createGuard({
-          user: options.user,
-          password: options.password,
+          user: options.authUser,
+          password: options.authPassword,
           realm,
           scheme: 'digest',
           lockAfter: LOCK_AFTER,
