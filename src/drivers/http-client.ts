@@ -11,7 +11,7 @@ import { request as httpRequest, type ClientRequest, type IncomingMessage } from
 import type { Duplex } from 'node:stream';
 import { hex } from '../core/bytes.js';
 import { fail, GatewayError } from '../core/errors.js';
-import { within } from '../core/time.js';
+import { linkedController, within } from '../core/time.js';
 import type { Wire } from './driver.js';
 import { createHttpLogin } from './http-login.js';
 
@@ -31,6 +31,8 @@ export interface HttpAsk {
   readonly retries?: number;
   /** Never sent twice, not even when a kept connection closes without a word: it may have been heard. For changes. */
   readonly once?: boolean;
+  /** Ends this request or stream alone, besides the signal of the client. */
+  readonly signal?: AbortSignal;
 }
 
 export interface HttpAnswer {
@@ -257,16 +259,18 @@ export function createHttpClient(parts: HttpClientParts): HttpClient {
       return { ...begun, answer: { status, headers: flat(response.headers), body } };
     };
     let good = false;
+    const over = linkedController(signal, ...(ask.signal ? [ask.signal] : []));
     try {
-      signal.throwIfAborted();
-      const done = await within(clock, timeoutMs, signal, work());
+      over.signal.throwIfAborted();
+      const done = await within(clock, timeoutMs, over.signal, work());
       if (done === 'late') throw silent(ask, timeoutMs);
       good = true;
       return done;
     } catch (error) {
-      signal.throwIfAborted();
+      over.signal.throwIfAborted();
       throw translate(error, on, parts, ask);
     } finally {
+      over.end();
       if (!good) {
         on.spoilt = true;
         (started as ClientRequest | null)?.destroy();
@@ -341,7 +345,7 @@ export function createHttpClient(parts: HttpClientParts): HttpClient {
           lineFor,
           (status) => status === 401 && parts.login !== null,
         );
-        return openStream(response, used, close);
+        return openStream(ask, response, used, close);
       } catch (error) {
         close();
         throw error;
@@ -355,20 +359,23 @@ export function createHttpClient(parts: HttpClientParts): HttpClient {
     },
   };
 
-  function openStream(response: IncomingMessage, on: Line, close: () => void): HttpStream {
+  function openStream(asked: HttpAsk, response: IncomingMessage, on: Line, close: () => void): HttpStream {
     const pieces = response[Symbol.asyncIterator]() as AsyncIterator<Uint8Array, unknown>;
     let next: ReturnType<typeof pieces.next> | null = null;
     return {
       status: response.statusCode ?? 0,
       headers: flat(response.headers),
       async read(timeoutMs, waitingFor) {
-        signal.throwIfAborted();
+        const ask = { ...asked, waitingFor };
+        const over = linkedController(signal, ...(ask.signal ? [ask.signal] : []));
+        over.signal.throwIfAborted();
         next ??= pieces.next();
-        const ask = { method: 'GET', path: '', waitingFor };
-        const piece = await within(clock, timeoutMs, signal, next).catch((error: unknown) => {
-          signal.throwIfAborted();
-          throw translate(error, on, parts, ask);
-        });
+        const piece = await within(clock, timeoutMs, over.signal, next)
+          .catch((error: unknown) => {
+            over.signal.throwIfAborted();
+            throw translate(error, on, parts, ask);
+          })
+          .finally(over.end);
         if (piece === 'late') throw silent(ask, timeoutMs);
         next = null;
         return piece.done === true ? null : piece.value;

@@ -78,22 +78,28 @@ export function splitTarget(target: string): { readonly path: string; readonly q
   return { path: path === '' ? '/' : path, query: new URLSearchParams(at < 0 ? '' : local.slice(at + 1)) };
 }
 
-/** The whole body, null when it is larger than allowed. Never settles when the caller goes away in the middle: `gone` does. */
-function readBody(request: IncomingMessage, sizeBytesMax: number, gone: AbortSignal): Promise<Uint8Array | null> {
-  return new Promise((resolve, reject) => {
-    const pieces: Uint8Array[] = [];
-    let size = 0;
-    if (Number(request.headers['content-length'] ?? '0') > sizeBytesMax) resolve(null);
-    request.on('data', (piece: Uint8Array) => {
-      size += piece.length;
-      if (size > sizeBytesMax) resolve(null);
-      else pieces.push(piece);
+/** The whole body, null when it is larger than allowed. Rejects when the caller goes away in the middle. */
+async function readBody(request: IncomingMessage, sizeBytesMax: number, gone: AbortSignal): Promise<Uint8Array | null> {
+  gone.throwIfAborted();
+  if (Number(request.headers['content-length'] ?? '0') > sizeBytesMax) return null;
+  let leave: () => void = () => undefined;
+  try {
+    return await new Promise<Uint8Array | null>((resolve, reject) => {
+      const pieces: Uint8Array[] = [];
+      let size = 0;
+      request.on('data', (piece: Uint8Array) => {
+        size += piece.length;
+        if (size > sizeBytesMax) resolve(null);
+        else pieces.push(piece);
+      });
+      request.on('end', () => resolve(Buffer.concat(pieces)));
+      request.on('error', reject);
+      leave = () => reject(gone.reason as Error);
+      gone.addEventListener('abort', leave, { once: true });
     });
-    request.on('end', () => resolve(Buffer.concat(pieces)));
-    request.on('error', reject);
-    gone.addEventListener('abort', () => reject(gone.reason as Error), { once: true });
-    if (gone.aborted) reject(gone.reason as Error);
-  });
+  } finally {
+    gone.removeEventListener('abort', leave);
+  }
 }
 
 async function writePieces(
@@ -106,8 +112,13 @@ async function writePieces(
     if (gone.aborted) return;
     if (response.write(piece)) continue;
     await new Promise<void>((resolve) => {
-      response.once('drain', resolve);
-      gone.addEventListener('abort', () => resolve(), { once: true });
+      const go = (): void => {
+        response.off('drain', go);
+        gone.removeEventListener('abort', go);
+        resolve();
+      };
+      response.once('drain', go);
+      gone.addEventListener('abort', go, { once: true });
     });
   }
 }

@@ -349,6 +349,30 @@ describe('streams', () => {
     expect(calls).toHaveLength(2);
   });
 
+  test('end with their own signal, and the client goes on', async () => {
+    const { client, clock, ends } = trial(async (call, signal) => {
+      if (call.path !== '/stream') return ok(call, signal);
+      return Promise.resolve({
+        status: 200,
+        pieces: (async function* () {
+          yield 'first';
+          await new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true }));
+        })(),
+      });
+    });
+    const own = new AbortController();
+    const stream = await client.stream(get('/stream', { signal: own.signal }));
+    await stream.read(1000, 'x');
+    const waiting = expect(stream.read(60_000, 'x')).rejects.toThrow('over');
+    await clock.advance(10);
+    own.abort(new Error('over'));
+    await waiting;
+    await stream[Symbol.asyncDispose]();
+    await clock.advance(1);
+    expect([clock.sleepers, ends[1]?.destroyed]).toEqual([0, true]);
+    expect((await client.ask(get('/a'))).status).toBe(200);
+  });
+
   test('end with null, break with link-closed', async () => {
     const { client, clock, ends } = trial(async (call, signal) =>
       Promise.resolve({
