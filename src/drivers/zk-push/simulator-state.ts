@@ -70,14 +70,37 @@ export interface PushDevice {
   records(): readonly SimulatedPunch[];
   setClockOffset(ms: number): void;
   wallClock(): WallTime;
-  /** A number of uses of a fault; counts down to none where one is given. */
-  use(fault: string): boolean;
   stamp(): string;
   setFault(name: string, value: string | null): void;
 }
 
 const OBEY_MS = 10_000;
 const RANGE = /StartTime=([\d :-]{19})\tEndTime=([\d :-]{19})$/;
+
+/** Whether a fault shows now; where a number of times is given, it counts down to none. */
+export function faultFires(state: { readonly faults: Map<string, string> }, name: string): boolean {
+  const value = state.faults.get(name);
+  if (value === undefined) return false;
+  const left = Number(value);
+  if (Number.isInteger(left) && left > 0) {
+    if (left === 1) state.faults.delete(name);
+    else state.faults.set(name, String(left - 1));
+  }
+  return true;
+}
+
+/** Faults that happen in the moment in which they are switched on. */
+function happen(name: string, what: { readonly clear: () => void; readonly jump: () => void }): void {
+  switch (name) {
+    case 'seq-reset':
+      what.clear();
+      return;
+    case 'clock-jump':
+      what.jump();
+      return;
+    default:
+  }
+}
 
 export function createDevice(setup: SimulatorSetup, options: ZkPushSimulatorOptions): PushDevice {
   const faults = new Map(setup.faults);
@@ -89,16 +112,7 @@ export function createDevice(setup: SimulatorSetup, options: ZkPushSimulatorOpti
   let offsetMs = 0;
   let stamp = 9000;
 
-  const use = (fault: string): boolean => {
-    const value = faults.get(fault);
-    if (value === undefined) return false;
-    const left = Number(value);
-    if (Number.isInteger(left) && left > 0) {
-      if (left === 1) faults.delete(fault);
-      else faults.set(fault, String(left - 1));
-    }
-    return true;
-  };
+  const state = { faults };
   const wallClock = (): WallTime => instantToWall(instant(setup.world.now() + offsetMs), setup.zone);
   const keep = (): readonly SimulatedPunch[] => records.slice(cleared);
 
@@ -124,13 +138,13 @@ export function createDevice(setup: SimulatorSetup, options: ZkPushSimulatorOpti
     return encodeText(options.lastLf ? `${text}${end}` : text, options.nameEncoding);
   };
   const upload = (lane: Lane, table: string, lines: readonly string[]): void => {
-    const spoilt = table === 'ATTLOG' && use('spoilt-line');
+    const spoilt = table === 'ATTLOG' && faultFires(state, 'spoilt-line');
     outbox.push({ table, lane, body: bodyOf(spoilt ? [...lines, '??? no punch'] : lines) });
   };
   const uploadPunches = (lane: Lane, wanted: readonly SimulatedPunch[]): void => {
     for (let at = 0; at < wanted.length; at += options.postLines) {
       upload(lane, 'ATTLOG', wanted.slice(at, at + options.postLines).map(lineOf));
-      if (at === 0 && use('interleave-event')) device.punch(wanted[0]?.userId ?? '1', {});
+      if (at === 0 && faultFires(state, 'interleave-event')) device.punch(wanted[0]?.userId ?? '1', {});
     }
   };
   const operation = (code: number): void => upload('live', 'OPERLOG', [`OPLOG ${code}\t0\t${wallClock()}\t0\t0\t0\t0`]);
@@ -162,13 +176,13 @@ export function createDevice(setup: SimulatorSetup, options: ZkPushSimulatorOpti
     const first = found[0];
     const doubled = first && faults.has('duplicate-record') ? [first, ...found] : found;
     const sent = faults.has('truncate-dataset') ? doubled.slice(0, -1) : doubled;
-    if (use('query-dropped')) {
+    if (faultFires(state, 'query-dropped')) {
       uploadPunches('asked', sent.slice(0, 1));
       result(id, -3, 'DATA');
       return;
     }
     uploadPunches('asked', sent);
-    if (use('reboot-mid-transfer')) {
+    if (faultFires(state, 'reboot-mid-transfer')) {
       outbox.splice(1);
       device.greeted = false;
       return;
@@ -269,7 +283,7 @@ export function createDevice(setup: SimulatorSetup, options: ZkPushSimulatorOpti
       if (text === 'REBOOT') {
         outbox.splice(0);
         device.greeted = false;
-      } else if (use('busy-error')) result(id, -1005, text.split(' ')[0] ?? '');
+      } else if (faultFires(state, 'busy-error')) result(id, -1005, text.split(' ')[0] ?? '');
       else if (/^(?:DATA DEL|USER ADD|USER DEL)\b/.test(text)) result(id, -1002, 'DATA');
       else if (text.startsWith('DATA ')) data(id, text);
       else if (text.startsWith('VERIFY SUM ATTLOG ')) sum(id, text);
@@ -312,19 +326,24 @@ export function createDevice(setup: SimulatorSetup, options: ZkPushSimulatorOpti
     records: () => records,
     setClockOffset: (ms) => void (offsetMs = ms),
     wallClock,
-    use,
     stamp: () => String((stamp += faults.has('stamp-back') ? -1 : 1)),
     setFault(name, value) {
-      if (value === null) return void faults.delete(name);
+      if (value === null) {
+        faults.delete(name);
+        return;
+      }
       faults.set(name, value);
-      if (name === 'seq-reset') {
-        cleared = records.length;
-        operation(OPERATION.LOG_CLEARED);
-      }
-      if (name === 'clock-jump') {
-        offsetMs += Number(value) || 3_600_000;
-        operation(OPERATION.TIME_SET);
-      }
+      happen(name, {
+        clear: () => {
+          cleared = records.length;
+          operation(OPERATION.LOG_CLEARED);
+        },
+        jump: () => {
+          const ms = Number(value);
+          offsetMs += Number.isFinite(ms) && ms !== 0 ? ms : 3_600_000;
+          operation(OPERATION.TIME_SET);
+        },
+      });
     },
   };
   for (const user of setup.users) people.set(user.id, fresh(user.name));

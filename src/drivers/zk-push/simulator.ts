@@ -10,7 +10,7 @@ import { parseCommands } from './command.js';
 import { parseGreeting, readTimeZone } from './greeting.js';
 import { zkPushSimulatorOptions, type ZkPushSimulatorOptions } from './options.js';
 import { createCaller, type Caller } from './simulator-caller.js';
-import { createDevice, parseHttpDate, type Lane, type PushDevice, type Upload } from './simulator-state.js';
+import { createDevice, faultFires, parseHttpDate, type Lane, type PushDevice, type Upload } from './simulator-state.js';
 
 export interface ZkPushTerminal extends SimulatedTerminal {
   /** Everything it keeps of a person. */
@@ -84,18 +84,18 @@ function obeyDate({ device, options }: Workings, date: string | undefined): void
 
 /** Sends it. Whether it may be forgotten. */
 async function uploadOne(work: Workings, first: Upload): Promise<boolean> {
-  const { device, caller } = work;
+  const { device: state, caller } = work;
   const { table, body } = first;
   const target =
     table === null
       ? targetOf(work, 'devicecmd', '')
-      : targetOf(work, 'cdata', `&table=${table}&Stamp=${device.stamp()}`);
+      : targetOf(work, 'cdata', `&table=${table}&Stamp=${state.stamp()}`);
   const answer = await caller.ask('POST', target, body);
   if (answer === null || !/^OK(?:: ?\d+)?$/.test(text(answer.body))) return false;
-  if (table !== null && device.use('duplicate-body')) return false;
+  if (table !== null && faultFires(state, 'duplicate-body')) return false;
   // Its place in the queue may have changed: a restart empties it.
-  const at = device.outbox.indexOf(first);
-  if (at >= 0) device.outbox.splice(at, 1);
+  const at = state.outbox.indexOf(first);
+  if (at >= 0) state.outbox.splice(at, 1);
   return true;
 }
 
@@ -160,6 +160,7 @@ export function simulatePush(setup: SimulatorSetup): ZkPushTerminal {
     },
     async call(dial, signal) {
       const { wire } = setup;
+      const state = device;
       const duties: readonly Duty[] =
         options.threads === 1
           ? [{ uploads: true, polls: true }]
@@ -171,7 +172,7 @@ export function simulatePush(setup: SimulatorSetup): ZkPushTerminal {
         duties.map(async (duty) => {
           const bell = createDoorbell(wire);
           bells.add(bell);
-          const cut = (): boolean => device.use('close-mid-body');
+          const cut = (): boolean => faultFires(state, 'close-mid-body');
           const caller = createCaller({
             ...{ dial, signal, clock: wire, options, faults: device.faults, random, cut },
           });
