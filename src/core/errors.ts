@@ -231,6 +231,20 @@ export const ERRORS = {
     '请检查路径和权限。',
   ),
 
+  'gateway-away': entry(
+    'retry',
+    'The gateway does not answer at {url}.',
+    'Start it ("systemctl start rollcall") and try again; look at web.listen in the settings.',
+    '网关在 {url} 没有应答。',
+    '请启动网关（systemctl start rollcall）后重试；并检查设置中的 web.listen。',
+  ),
+  'not-called': entry(
+    'settings',
+    'No unclaimed terminal with the serial number {serial} has called the gateway.',
+    'Look at "rollcall discover --config FILE" for those that have; check the server address in the menu of the terminal.',
+    '没有序列号为 {serial} 的未登记考勤机呼叫过本网关。',
+    '请用 “rollcall discover --config 文件” 查看；并检查考勤机菜单中的服务器地址。',
+  ),
   'demo-stuck': entry(
     'bug',
     'The demonstration waited in vain for: {what}. {reason}',
@@ -279,6 +293,15 @@ export const ERRORS = {
     'Close other attendance software that uses this terminal; the gateway tries again by itself.',
     '考勤机拒绝建立会话({reason})，可能有其他程序正在连接它。',
     '请关闭正在连接该考勤机的其他考勤软件；网关会自动重试。',
+  ),
+
+  // usb-file
+  'log-file-unknown': entry(
+    'settings',
+    'The file is no attendance log that is understood: {reason}.',
+    'Take the file as the terminal or its software wrote it (attlog.dat, GLG_001.TXT, AGL_001.TXT, CSV); name its columns with the option "columns".',
+    '无法识别该考勤记录文件：{reasonZh}。',
+    '请使用考勤机或其软件导出的原始文件（attlog.dat、GLG_001.TXT、AGL_001.TXT、CSV），必要时用选项 “columns” 指定各列。',
   ),
 
   // store

@@ -61,6 +61,10 @@ export const definitionSchema = z.strictObject({
         .optional()
         .meta(words('考勤机连接网关(WebSocket)', 'The terminal calls the gateway (WebSocket)')),
       serial: serialReach.optional().meta(words('串口 RS-232/RS-485', 'Serial line RS-232/RS-485')),
+      file: z
+        .strictObject({})
+        .optional()
+        .meta(words('U 盘拷来的记录文件', 'A log file that somebody carries here on a stick')),
     })
     .meta(words('通常的连接方式', 'How it is usually reached')),
   capabilities: z
