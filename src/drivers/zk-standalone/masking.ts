@@ -21,6 +21,8 @@ export interface FieldMasks {
 }
 
 const viewOf = (bytes: Uint8Array): DataView => new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+/** Most that year, month, day, hour, minute and second of an event can be. */
+const TIME_MOST = [99, 12, 31, 23, 59, 59];
 const SLOT_MAX = 0xffff;
 /** Above it a number of four bytes no longer looks like an id to us. */
 const NUMBER_MAX = 0x7fffffff;
@@ -100,10 +102,18 @@ export function createFieldMasks(masks: Masks, encoding: TextEncoding): FieldMas
       } else if (record.length === 16) {
         number(record, 0);
         reserved(record.subarray(10, 12));
+        // A work code is a small number.
+        if (record[14] !== 0 || record[15] !== 0) record.fill(0, 12);
       } else slot(record, 0);
     },
     event(record) {
       const idBytes = eventIdBytes(record.length);
+      // What tells no time of day is no such record, and anything could lie in it.
+      const time = Array.from(record.subarray(idBytes + 2, idBytes + 8));
+      if (!time.every((value, at) => value <= (TIME_MOST[at] ?? 0))) {
+        record.fill(0);
+        return;
+      }
       if (idBytes === 2) slot(record, 0);
       else if (idBytes === 4) number(record, 0);
       else id(record.subarray(0, idBytes));
