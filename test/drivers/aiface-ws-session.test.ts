@@ -322,6 +322,12 @@ describe('clocks', () => {
     const hand = await createHand({ cloudTime: 'device' }, Buffer.from(JSON.stringify(reg)));
     await hand.clock.advance(10);
     expect(sent(hand, 'ret', 'reg')).toEqual([{ ret: 'reg', result: true, nosenduser: true, nosendlog: false }]);
+    // It is good enough to tell a record of yesterday from one of now.
+    hand.answer({ ...NONE, ...time });
+    const { pages } = follow(hand);
+    hand.tell(push([{ ...punch, time: '2025-08-31 17:00:00' }]));
+    await hand.clock.advance(100);
+    expect(pages.flatMap((page) => page.punches)).toMatchObject([{ source: 'replay' }]);
     await hand.close();
   });
 

@@ -52,6 +52,8 @@ export interface Conversation extends Disposable {
   readonly heartbeatMs: number | null;
   /** Its clock by what it told last, when that is not older than `ageMs`; as it would write it. */
   toldTime(ageMs: number): string | null;
+  /** The same where a minute or so does not matter: a `reg` may have waited before the session began. */
+  roughTime(): string | null;
   /** From now on the gateway's own time may be sent, if the options want that. */
   mayTellTime(): void;
   /** Forgets what it told of its clock, because that has just been set. */
@@ -102,7 +104,12 @@ export function createConversation(
   let lastHeardTicks = wire.clock.ticks();
   let firstBytes: Uint8Array = new Uint8Array(0);
   /** What it told of its clock, when we heard it, and when it last said the same. */
-  let shown: { readonly told: string; readonly ticks: number; readonly seenTicks: number } | null = null;
+  let shown: {
+    readonly told: string;
+    readonly ticks: number;
+    readonly seenTicks: number;
+    readonly exact: boolean;
+  } | null = null;
   let mayTell = false;
   // What already waits in the link when the session begins was sent nobody knows when.
   let aged = link.readableLength > 0;
@@ -127,10 +134,9 @@ export function createConversation(
   /** For answers to what the terminal sent by itself: a link that breaks meanwhile is found out by whoever waits. */
   const reply = (fields: Fields): void => void send(fields).catch(() => undefined);
 
-  const toldTime = (ageMs: number): string | null => {
-    const now = wire.clock.ticks();
-    return shown === null || now - shown.seenTicks > ageMs ? null : later(shown.told, now - shown.ticks);
-  };
+  const roughTime = (): string | null => shown && later(shown.told, wire.clock.ticks() - shown.ticks);
+  const toldTime = (ageMs: number): string | null =>
+    shown?.exact !== true || wire.clock.ticks() - shown.seenTicks > ageMs ? null : roughTime();
   const cloudTime = (): Fields => {
     if (options.cloudTime === 'never') return {};
     const own = options.cloudTime === 'gateway' && mayTell && wire.clock.trusted();
@@ -142,10 +148,11 @@ export function createConversation(
   const noteTime = (told: string | null): void => {
     if (told === null || later(told, 0) === null) return;
     const ticks = wire.clock.ticks();
-    const base = shown;
+    const exact = !aged;
+    const base = shown?.exact === exact ? shown : null;
     const off = base && between(later(base.told, ticks - base.ticks) ?? '', told);
     const same = base !== null && off !== null && Math.abs(off) <= SAME_CLOCK_MS;
-    shown = same ? { ...base, seenTicks: ticks } : { told, ticks, seenTicks: ticks };
+    shown = same ? { ...base, seenTicks: ticks } : { told, ticks, seenTicks: ticks, exact };
   };
 
   const register = (message: Message): void => {
@@ -160,7 +167,7 @@ export function createConversation(
     registeredTicks = wire.clock.ticks();
     registration = told;
     registrations += 1;
-    if (!aged) noteTime(told.time);
+    noteTime(told.time);
     clock.judge(told);
     reply({ ret: 'reg', result: true, ...cloudTime(), nosenduser: true, nosendlog: false });
   };
@@ -300,6 +307,7 @@ export function createConversation(
       return firstBytes;
     },
     toldTime,
+    roughTime,
     mayTellTime: () => void (mayTell = true),
     forgetTime: () => void (shown = null),
     ask(cmd, fields, how) {

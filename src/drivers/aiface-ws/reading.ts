@@ -137,7 +137,7 @@ export async function* readNew(context: ReadingContext): AsyncGenerator<PunchPag
 
 /** The day before the last complete check, before today, or before what the terminal takes for today: a clock may be wrong. */
 function owedFrom({ standing, talk, wire }: ReadingContext): LocalDate {
-  const shown = parseLocalDate(talk.toldTime(Infinity)?.slice(0, 10) ?? '');
+  const shown = parseLocalDate(talk.roughTime()?.slice(0, 10) ?? '');
   const days = [nightOf(wire), standing.checked, shown].flatMap((day) => (day === null ? [] : [addDays(day, -1)]));
   return days.reduce((first, day) => (day < first ? day : first));
 }

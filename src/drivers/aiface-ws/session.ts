@@ -117,7 +117,7 @@ export function createSession(talk: Conversation, options: AifaceOptions, wire: 
     if (broken > 0)
       wire.note({ code: 'unknown-layout', text: `${broken} pushed records have no id or no time`, data: { broken } });
     const frame = frameOf({ talk, options });
-    const now = talk.toldTime(SILENCE_MIN_MS * 10);
+    const now = talk.roughTime();
     const seq = records.length === 1 && push.count === 1 ? push.logIndex : null;
     return records
       .filter((record) => isPunch(record, options))
