@@ -167,8 +167,12 @@ export function createConversation(
     }
   };
 
-  /** The next token of an answer; bytes move the deadline. `deadline` is in ticks and only ever later than that. */
-  const receive = async (current: Line, word: string, sentTicks: number, deadline: number): Promise<Token> => {
+  /**
+   * The next token of an answer. Bytes move the deadline, and only the time spent waiting counts: whoever stores a page meanwhile
+   * may be slow. `deadline` is what a `Wait` asked for, in ticks.
+   */
+  const receive = async (current: Line, word: string, deadline: number): Promise<Token> => {
+    const began = wire.clock.ticks();
     for (;;) {
       signal.throwIfAborted();
       const token = current.tokens.shift();
@@ -177,7 +181,7 @@ export function createConversation(
         return token;
       }
       if (current.closed !== null) throw current.closed;
-      const until = Math.max(deadline, Math.max(sentTicks, current.lastBytesTicks) + options.answerTimeoutMs);
+      const until = Math.max(deadline, Math.max(began, current.lastBytesTicks) + options.answerTimeoutMs);
       const left = until - wire.clock.ticks();
       if (left <= 0) throw silent(options.answerTimeoutMs, word);
       await arrival(current, left);
@@ -206,11 +210,10 @@ export function createConversation(
 
   async function* once(word: string, args: readonly Argument[]): AsyncGenerator<Pair, void> {
     const current = await ready();
-    const sentTicks = wire.clock.ticks();
     const { bytesSeen, understood } = current;
     try {
       await send(current, encodeCommand(word, args, key, 'gbk'), word);
-      yield* readAnswer(current, word, sentTicks);
+      yield* readAnswer(current, word);
     } catch (error) {
       // A connection that the terminal had closed after its last answer was no connection: that is not its fault.
       if (isCode(error, 'link-closed') && understood && current.bytesSeen === bytesSeen)
@@ -219,14 +222,14 @@ export function createConversation(
     }
   }
 
-  async function* readAnswer(current: Line, word: string, sentTicks: number): AsyncGenerator<Pair, void> {
+  async function* readAnswer(current: Line, word: string): AsyncGenerator<Pair, void> {
     let deadline = 0;
     let waits = 0;
     let opening = '';
     let result: string | null = null;
     let reason = '';
     for (;;) {
-      const token = await receive(current, word, sentTicks, deadline);
+      const token = await receive(current, word, deadline);
       if (token.kind === 'begin') {
         if (token.encrypted !== (key !== null)) throw fail('auth-refused');
         opening = token.word;

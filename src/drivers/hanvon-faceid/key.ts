@@ -18,9 +18,10 @@ export function keyBytes(digits: string | number | undefined): Uint8Array | null
 
 /** Encrypts or decrypts one whole message; a copy, also without a key. */
 export function xor(message: Uint8Array, key: Uint8Array | null): Uint8Array {
-  return key === null
-    ? Uint8Array.from(message)
-    : Uint8Array.from(message, (byte, at) => byte ^ (key[at % KEY_BYTES] ?? 0));
+  const out = Uint8Array.from(message);
+  if (key === null) return out;
+  for (let at = 0; at < out.length; at += 1) out[at] = (out[at] ?? 0) ^ (key[at % KEY_BYTES] ?? 0);
+  return out;
 }
 
 /** The first bytes of every answer. */
