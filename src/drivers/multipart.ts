@@ -179,14 +179,16 @@ export function createMultipartReader(options: MultipartOptions): MultipartReade
     }
     const at = buffer.indexOf(mark, searched);
     if (at < 0) {
-      // Two bytes more, for the line end that belongs to the mark.
-      const sure = buffer.length - mark.length - 1;
+      // Four bytes more, for the line end and the dashes that belong to the mark.
+      const sure = buffer.length - mark.length - 3;
       if (sure > 0) gather(sure);
       return false;
     }
+    // A boundary may itself begin with dashes: then those of the standard stand before it.
+    const line = at >= 3 && buffer[at - 3] === 10 && buffer[at - 2] === 45 && buffer[at - 1] === 45 ? at - 2 : at;
     const before =
-      at >= 2 && buffer[at - 2] === 13 && buffer[at - 1] === 10 ? 2 : at >= 1 && buffer[at - 1] === 10 ? 1 : 0;
-    gather(at - before);
+      line >= 2 && buffer[line - 2] === 13 && buffer[line - 1] === 10 ? 2 : line >= 1 && buffer[line - 1] === 10 ? 1 : 0;
+    gather(line - before);
     parts.push(finish());
     return true;
   };
