@@ -39,3 +39,15 @@ describe.each([
     }, 120_000);
   },
 );
+
+test.each([{}, { lose: '0.01', repeat: '0.01', reorder: '0.01' }] as Record<string, string>[])(
+  '20 000 records over datagrams with %o are the same 20 000 punches, in order',
+  async (faults) => {
+    const some = records.slice(0, 20_000);
+    const rig = createRig(zkStandalone, { records: some, faults, datagrams: true });
+    const { punches, pages } = await rig.run(rig.readAll());
+    expect(pages.at(-1)?.count).toEqual({ announced: 20_000, decoded: 20_000 });
+    expect(digest(punches.map(keyOf))).toBe(digest(some.map(keyOf)));
+  },
+  120_000,
+);

@@ -105,6 +105,19 @@ describe('following', () => {
     await watch.stop();
   });
 
+  test.each([10, 14])(
+    'an id too long for an event of %i bytes comes as the slot, and is joined',
+    async (eventBytes) => {
+      const rig = zkRig({ simulatorOptions: { eventBytes } });
+      const watch = follow(rig, await open(rig));
+      await watch.pass(10_000);
+      const made = rig.terminal.punch('20250018');
+      await watch.pass(5000);
+      expect(watch.seen.get(keyOf(made))).toMatchObject({ deviceUserId: '20250018', source: 'realtime' });
+      await watch.stop();
+    },
+  );
+
   test('a short id that could be two people is left to the log', async () => {
     // Slot 2 belongs to person 3, and there is a person 2: an event that says 2 may mean either.
     const users = [

@@ -284,7 +284,7 @@ export function decodeEvent(data: Uint8Array, encoding: TextEncoding): Attendanc
 export function encodeEvent(record: AttendanceFields, size: number): Uint8Array {
   const [year, ...rest] = parts(record.wallTime);
   const writer = new Writer('little');
-  if (size === 10 || size === 14) writer.u16(numericId(record) & 0xffff);
+  if (size === 10 || size === 14) writer.u16(numericId(record) > 0xffff ? record.uid : numericId(record));
   else if (size === 12) writer.u32(numericId(record));
   else writer.field(encodeText(record.userId, 'utf-8'), 24);
   writer
