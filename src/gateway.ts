@@ -145,7 +145,8 @@ function buildIntake(terminal: TerminalSettings, parts: GatewayParts, shared: In
     store,
     openLink: (reach, signal) =>
       isListening(reach) ? nextCall(signal) : (parts.seams?.openLink ?? links.open)(reach, signal),
-    nextCall: terminal.driver.called ? nextCall : null,
+    // A terminal that is dialled by HTTP may push as well; on a serial line or a dialled socket nobody calls.
+    nextCall: terminal.driver.called && /^https?$|-listen$/.test(terminal.reach.kind) ? nextCall : null,
     ...(enrolment ? { enrol: (session, serial, signal) => enrolment.step(session, serial, signal) } : {}),
     clock: parts.clock,
     wire: parts.wire,

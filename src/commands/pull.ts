@@ -5,14 +5,7 @@
 import { asGatewayError, fail } from '../core/errors.js';
 import type { Duplex } from 'node:stream';
 import { formatReach, hostAndPort, isListening, parseReach, type ListenReach } from '../core/reach.js';
-import {
-  linkedController,
-  systemClock,
-  within,
-  type Clock,
-  type WallTime,
-  type Zone,
-} from '../core/time.js';
+import { linkedController, systemClock, within, type Clock, type WallTime, type Zone } from '../core/time.js';
 import type { Driver, Finding, PunchPage, PunchRecord, TerminalIdentity, Wire } from '../drivers/driver.js';
 import { createSwitchboard, type Callable, type Switchboard } from '../flows/reception.js';
 import { createLinks, type Links } from '../links/open.js';

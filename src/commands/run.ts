@@ -1,14 +1,15 @@
 /**
  * `rollcall run`: the daemon's life on one page. Settings, store, units, ready; SIGTERM or SIGINT stops within five
  * seconds, a second signal ends at once. Wrong settings are all printed and nothing is touched (exit code 2); a fault of
- * one terminal or upstream parks that one and the rest runs.
+ * one terminal or upstream parks that one and the rest runs. SIGHUP reads the settings again: when they are sound the gateway
+ * stops and starts with them, else it goes on as it was.
  */
 import type { GatewayError } from '../core/errors.js';
 import { createLog } from '../core/log.js';
 import { systemClock, type Clock } from '../core/time.js';
 import type { Driver } from '../drivers/driver.js';
 import { buildGateway, type Gateway } from '../gateway.js';
-import { loadSettings } from '../settings.js';
+import { loadSettings, type LoadedSettings, type Settings } from '../settings.js';
 import { faultLines } from './check-config.js';
 import { EXIT, type Console } from './console.js';
 import { serviceManager } from './service.js';
@@ -30,24 +31,67 @@ const untilAborted = (signal: AbortSignal): Promise<void> =>
 export async function runDaemon(args: RunArguments, io: Console, signal: AbortSignal): Promise<number> {
   const { drivers, env } = args;
   const flags = args.listen === undefined ? {} : { 'web.listen': args.listen };
-  const { settings, faults } = loadSettings(args.config, { env, flags, drivers });
-  for (const fault of faults) for (const line of faultLines(fault, fault.unit)) io.err(line);
-  if (settings === null) {
+  const load = (): Pick<LoadedSettings, 'settings' | 'faults'> => {
+    const loaded = loadSettings(args.config, { env, flags, drivers });
+    for (const fault of loaded.faults) for (const line of faultLines(fault, fault.unit)) io.err(line);
+    return loaded;
+  };
+  const first = load();
+  if (first.settings === null) {
     io.err(
       '设置有误，未启动。请按上面的提示修改后重试。 Not started: the settings have faults; mend them as told above.',
     );
     return EXIT.usage;
   }
   process.umask(0o077);
-  const log = createLog({ level: settings.log.level });
   const service = serviceManager(env);
+  let next: Ready | null = { settings: first.settings, faults: first.faults };
+  while (next !== null) {
+    const now: Ready = next;
+    next = null;
+    const reloading = new AbortController();
+    const onHangUp = (): void => {
+      const { settings, faults } = load();
+      if (settings === null)
+        io.err('设置有误，继续按原设置运行。 The settings have faults; going on with the former ones.');
+      else {
+        next = { settings, faults };
+        reloading.abort();
+      }
+    };
+    process.on('SIGHUP', onHangUp);
+    try {
+      await serve(args.version, now, service, io, AbortSignal.any([signal, reloading.signal]));
+    } finally {
+      process.off('SIGHUP', onHangUp);
+    }
+    if (signal.aborted) break;
+  }
+  io.err('考勤网关已停止。 Rollcall has stopped.');
+  return EXIT.good;
+}
+
+interface Ready {
+  readonly settings: Settings;
+  readonly faults: LoadedSettings['faults'];
+}
+
+/** One life of the gateway with one set of settings. Saving settings is stop, build anew, start: there is no other path. */
+async function serve(
+  version: string,
+  { settings, faults }: Ready,
+  service: ReturnType<typeof serviceManager>,
+  io: Console,
+  signal: AbortSignal,
+): Promise<void> {
+  const log = createLog({ level: settings.log.level });
   const fatal = new AbortController();
   const broken: GatewayError[] = [];
   // The wall clock's trust is learned by the gateway's own health unit; until then it counts as unproven.
   const trust: { known: () => boolean } = { known: () => false };
   const clock: Clock = systemClock(() => trust.known());
   const gateway: Gateway = buildGateway(settings, faults, {
-    version: args.version,
+    version,
     clock,
     wire: clock,
     log,
@@ -65,6 +109,4 @@ export async function runDaemon(args: RunArguments, io: Console, signal: AbortSi
   service.notify('STOPPING=1');
   await gateway.stop();
   if (broken[0]) throw broken[0];
-  io.err('考勤网关已停止。 Rollcall has stopped.');
-  return EXIT.good;
 }

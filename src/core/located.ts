@@ -5,7 +5,7 @@
  * Refused: anchors and aliases (a small file must stay small), several documents in one file, keys given twice, files
  * above 1 MiB. A key without a value counts as not given. The only importer of the package `yaml`.
  */
-import { isAlias, isMap, isPair, isScalar, isSeq, LineCounter, parseDocument, type YAMLError } from 'yaml';
+import { isAlias, isMap, isPair, isScalar, isSeq, LineCounter, parseDocument, stringify, type YAMLError } from 'yaml';
 
 /** Where a value stands; line and column from 1, or 0 for what is not in a file (`file` then names the variable or flag). */
 export interface Place {
@@ -186,4 +186,9 @@ export function mergeLocated(base: Located, over: Located): Located {
 export function idOf(item: Located): string | undefined {
   const id = item.kind === 'map' ? item.entries.get('id')?.value : undefined;
   return id?.kind === 'scalar' && typeof id.value === 'string' ? id.value : undefined;
+}
+
+/** Plain values as YAML; text that looks like a number or a date is put in quotes. */
+export function formatYaml(value: unknown): string {
+  return stringify(value, { lineWidth: 0, defaultStringType: 'QUOTE_DOUBLE', defaultKeyType: 'PLAIN' });
 }

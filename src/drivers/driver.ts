@@ -123,6 +123,22 @@ export interface CalledSide<Options> {
   refuse?(link: Duplex, wire: Wire, signal: AbortSignal): Promise<void>;
 }
 
+/** How terminals of a protocol are found by one datagram to everybody; who sends it is elsewhere. */
+export interface SearchProtocol {
+  /** Port the terminals listen on, and the port that they answer to (0: any). */
+  readonly port: number;
+  readonly fromPort: number;
+  readonly request: Uint8Array;
+  /** What one datagram says; null when it is no answer of this protocol. Never throws. */
+  read(bytes: Uint8Array): {
+    readonly serial: string;
+    readonly model: string | null;
+    readonly firmware: string | null;
+    /** As the terminal tells it; null: where the answer came from. */
+    readonly address: string | null;
+  } | null;
+}
+
 /** Somebody whom a terminal knows. Never a template or a photo. */
 export interface TerminalUser {
   readonly id: string;
@@ -245,6 +261,8 @@ export interface Driver<Options = unknown> {
   readonly defaultPort: number | null;
   /** Ways in which it can be reached. */
   readonly reaches: ReadonlySet<ReachKind>;
+  /** Present where terminals can be found by a broadcast. */
+  readonly search?: SearchProtocol;
   /** Present where terminals of this protocol call us. */
   readonly called?: CalledSide<Options>;
   /** Version of the decoder, stored with every record (D5). Raise it when the same bytes mean something else. */

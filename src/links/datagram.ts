@@ -4,6 +4,7 @@
  * oldest wait and the newest are dropped, as a network would do.
  */
 import { createSocket, type Socket } from 'node:dgram';
+import { networkInterfaces } from 'node:os';
 import { Duplex } from 'node:stream';
 import { fail } from '../core/errors.js';
 import type { NetworkReach } from '../core/reach.js';
@@ -84,6 +85,51 @@ export async function openDatagrams(
   }
   socket.removeAllListeners('error');
   return new DatagramLink(socket, tap);
+}
+
+/**
+ * Sends one datagram to everybody on the local networks and hears the answers until the signal aborts. Throws `port-in-use`
+ * when the port that terminals answer to is taken.
+ */
+export async function broadcast(
+  search: { readonly port: number; readonly fromPort: number; readonly request: Uint8Array },
+  addresses: readonly string[],
+  onAnswer: (datagram: Uint8Array, from: string) => void,
+  signal: AbortSignal,
+): Promise<void> {
+  signal.throwIfAborted();
+  const socket = createSocket({ type: 'udp4', reuseAddr: true });
+  await new Promise<void>((resolve, reject) => {
+    socket.once('error', (error) => reject(fail('port-in-use', { host: '0.0.0.0', port: search.fromPort }, error)));
+    socket.bind(search.fromPort, () => resolve());
+  });
+  socket.removeAllListeners('error');
+  // A network that is down hears nothing; the others do.
+  socket.on('error', () => undefined);
+  socket.on('message', (datagram, { address }) => onAnswer(datagram, address));
+  socket.setBroadcast(true);
+  for (const address of addresses) socket.send(search.request, search.port, address, () => undefined);
+  await new Promise<void>((resolve) => {
+    signal.addEventListener('abort', () => resolve(), { once: true });
+    if (signal.aborted) resolve();
+  });
+  socket.close();
+}
+
+/** Broadcast addresses of the networks that this machine is on, and of loopback. */
+export function broadcastAddresses(): readonly string[] {
+  const found = Object.values(networkInterfaces()).flatMap((list) =>
+    (list ?? [])
+      .filter((one) => one.family === 'IPv4' && !one.internal)
+      .map(({ address, netmask }) => {
+        const mask = netmask.split('.').map(Number);
+        return address
+          .split('.')
+          .map((part, index) => Number(part) | (~(mask[index] ?? 255) & 255))
+          .join('.');
+      }),
+  );
+  return [...new Set(['255.255.255.255', ...found])];
 }
 
 /**

@@ -11,7 +11,8 @@
  *      lease (Duplex) <── push ─── tap <── port <── tty         between leases: thrown away
  */
 import { constants } from 'node:fs';
-import { access, realpath, stat } from 'node:fs/promises';
+import { access, readdir, realpath, stat } from 'node:fs/promises';
+import { join } from 'node:path';
 import { Duplex } from 'node:stream';
 import { SerialPort } from 'serialport';
 import { fail, GatewayError, systemCode } from '../core/errors.js';
@@ -169,6 +170,37 @@ const closePort = async (port: SerialPort): Promise<void> =>
     if (!port.isOpen) resolve();
     else port.close(() => resolve());
   });
+
+/** A serial port of this machine, with the name that stays when it is plugged in elsewhere. */
+export interface SerialPortInfo {
+  readonly path: string;
+  /** Link under /dev/serial/by-id, which the settings should use; null where there is none. */
+  readonly byId: string | null;
+  readonly maker: string | null;
+  readonly vendorId: string | null;
+  readonly productId: string | null;
+}
+
+/** The serial ports that are plugged in; built-in ports that no hardware stands behind are left out. */
+export async function listSerialPorts(): Promise<readonly SerialPortInfo[]> {
+  const byId = new Map<string, string>();
+  for (const name of await readdir(BY_ID).catch(() => [])) {
+    const link = join(BY_ID, name);
+    byId.set(await realpath(link).catch(() => link), link);
+  }
+  const ports = await SerialPort.list();
+  return ports
+    .filter((port) => port.pnpId !== undefined || port.vendorId !== undefined || byId.has(port.path))
+    .map((port) => ({
+      path: port.path,
+      byId: byId.get(port.path) ?? null,
+      maker: port.manufacturer ?? null,
+      vendorId: port.vendorId ?? null,
+      productId: port.productId ?? null,
+    }));
+}
+
+const BY_ID = '/dev/serial/by-id';
 
 export function createSerialLines(clock: Clock, options: { readonly lingerMs?: number } = {}): SerialLines {
   const lines = new Map<string, Line>();

@@ -181,8 +181,9 @@ export function createRig<Options>(driver: Driver<Options>, rigOptions: RigOptio
           if (link) return link;
           await new Promise<void>((resolve) => {
             wake = resolve;
-            signal.addEventListener('abort', () => resolve(), { once: true });
+            signal.addEventListener('abort', wake);
           });
+          signal.removeEventListener('abort', wake);
         }
       };
       const call = async (): Promise<Duplex> => {

@@ -73,7 +73,7 @@ interface Bench {
   readonly board: Switchboard;
   readonly clock: FakeClock;
   /** Somebody calls and says this, in pieces. */
-  call(...pieces: readonly string[]): {
+  readonly call: (...pieces: readonly string[]) => {
     readonly theirs: Duplex;
     readonly done: Promise<void>;
     readonly said: string[];

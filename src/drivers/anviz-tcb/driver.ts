@@ -9,6 +9,7 @@ import { createConversation } from './conversation.js';
 import { createDecoder } from './decoder.js';
 import { anvizOptions, anvizSimulatorOptions, type AnvizOptions } from './options.js';
 import { scrubAnviz } from './scrub.js';
+import { anvizSearch } from './search.js';
 import { createSession, type AnvizSession } from './session.js';
 import { simulateAnviz, type AnvizTerminal } from './simulator.js';
 
@@ -43,6 +44,7 @@ export const anvizTcb: AnvizDriver = {
   defaultPort: 5010,
   reaches: new Set(['tcp', 'tcp-listen', 'serial']),
   called: anvizCalled,
+  search: anvizSearch,
   decoderVersion: '1',
   seqIsIdentity: false,
   async open(link, options, wire, signal) {
