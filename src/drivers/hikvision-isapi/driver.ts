@@ -24,7 +24,7 @@ export const hikvisionIsapi: HikDriver = {
   faults: [
     ...WIRE_FAULTS,
     'busy-error',
-    'error-200',
+    'error-inside-ok',
     'xml-in-json',
     'duplicate-record',
     'truncate-dataset',

@@ -53,6 +53,16 @@ interface Condition {
   readonly minor: number;
 }
 
+/** The entries that neither this page nor the one before has told already. */
+function unique(events: readonly HikEvent[], before: ReadonlySet<string>): readonly HikEvent[] {
+  const seen = new Set(before);
+  return events.filter(({ raw }) => {
+    const known = seen.has(raw);
+    seen.add(raw);
+    return !known;
+  });
+}
+
 export function createSearch(
   conversation: Conversation,
   options: HikOptions,
@@ -135,6 +145,7 @@ export function createSearch(
       const searchID = randomUUID();
       let at = asked.length === 1 ? startAt : 0;
       let ofThis = 0;
+      let before: ReadonlySet<string> = new Set();
       position += at;
       for (let page = 0; ; page += 1) {
         if (page >= PAGES_MAX) throw fail('bad-reply', { request: 'events', reason: 'pages without end' });
@@ -142,9 +153,13 @@ export function createSearch(
         if (page === 0) ofThis = answer.total;
         const end = !answer.more || answer.events.length === 0;
         const last = end && index === asked.length - 1;
-        yield { events: answer.events, position, total: totals + ofThis, last };
-        at += answer.events.length;
-        position += answer.events.length;
+        // An entry told twice must not move the position past one that was not told.
+        const fresh = unique(answer.events, before);
+        before = new Set(answer.events.map(({ raw }) => raw));
+        yield { events: fresh, position, total: totals + ofThis, last };
+        const step = fresh.length > 0 ? fresh.length : answer.events.length;
+        at += step;
+        position += step;
         if (end) break;
       }
       totals += ofThis;

@@ -228,7 +228,7 @@ export function createApi(state: State): Api {
       const route = `${call.method} ${call.path.replace(/\/1$/, '')}`;
       if (route !== 'GET /ISAPI/Event/notification/alertStream') {
         if (faultFires(state, 'busy-error')) return status(2, 'deviceBusy');
-        if (faultFires(state, 'error-200')) return status(3, 'deviceError');
+        if (faultFires(state, 'error-inside-ok')) return status(3, 'deviceError');
       }
       switch (route) {
         case 'GET /ISAPI/System/deviceInfo':
