@@ -2,6 +2,7 @@
  * A unit is one loop of the daemon: it takes work from a table, does it, commits the result. `supervise` restarts a
  * unit that throws, by error kind; a doorbell wakes a unit and carries no data, so a lost ring costs seconds, never a record.
  */
+import { setMaxListeners } from 'node:events';
 import { asGatewayError, fail, type ErrorKind, type GatewayError } from './errors.js';
 import type { Log } from './log.js';
 import { linkedController, type Clock, type Instant } from './time.js';
@@ -99,6 +100,8 @@ export function backoffMs(kind: ErrorKind, attempt: number, random: () => number
 
 export function supervise(unit: Unit, options: SuperviseOptions): Supervised {
   const { clock, log, signal } = options;
+  // Every wait of every unit hears this one signal: many listeners are no leak here.
+  setMaxListeners(0, signal);
   let state: UnitState = 'starting';
   let since = clock.now();
   let error: GatewayError | null = null;

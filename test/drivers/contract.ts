@@ -5,6 +5,7 @@
  * its captures and its simulator's variants, and adds what is special to it.
  */
 import { duplexPair } from 'node:stream';
+import iconv from 'iconv-lite';
 import { describe, expect, test } from 'vitest';
 import { hex } from '../../src/core/bytes.js';
 import { GatewayError } from '../../src/core/errors.js';
@@ -62,6 +63,14 @@ export interface ContractSubject<Options> {
 
 const keys = (punches: readonly PunchRecord[]): string[] => [...new Set(punches.map(keyOf))].sort();
 
+/** A name as terminals write it. */
+const spellings = (name: string): Buffer[] => [
+  Buffer.from(name, 'utf8'),
+  iconv.encode(name, 'gbk'),
+  Buffer.from(name, 'utf16le'),
+  Buffer.from(name, 'utf16le').swap16(),
+];
+
 interface Bench<Options> {
   readonly rig: (extra?: RigOptions) => Rig<Options>;
   readonly expectComplete: (rig: Rig<Options>, punches: readonly PunchRecord[]) => void;
@@ -96,6 +105,14 @@ function variantContract<Options>(subject: ContractSubject<Options>, variant: Va
     if (subject.counts ?? true)
       expect(last?.count).toEqual({ announced: rig.terminal.records().length, decoded: rig.terminal.records().length });
     expect(pages.slice(0, -1).every((page) => !page.drained && page.count === null)).toBe(true);
+  });
+
+  test('keeps no name with a punch: names are encrypted at rest, raw records are not', async () => {
+    const rig = newRig();
+    const { punches } = await rig.run(rig.readAll());
+    const names = rig.terminal.users().flatMap(({ name }) => spellings(name));
+    const holds = ({ raw }: PunchRecord): boolean => names.some((name) => Buffer.from(raw).includes(name));
+    expect(punches.filter(holds).map(({ raw }) => Buffer.from(raw).toString('latin1'))).toEqual([]);
   });
 
   test('an empty terminal gives one drained page without punches', async () => {

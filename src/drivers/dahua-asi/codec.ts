@@ -12,6 +12,7 @@ import iconv from 'iconv-lite';
 import { hexWindow } from '../../core/bytes.js';
 import { fail } from '../../core/errors.js';
 import { instantToWall, parseWallTime, type Instant, type WallTime, type Zone } from '../../core/time.js';
+import { isPersonal, jsonWithoutPersons } from '../persons.js';
 
 /** One record or event, flat: `Doors[0]` and `Info.Name` are keys. Always text, as a line would show it. */
 export type Fields = Readonly<Record<string, string>>;
@@ -71,7 +72,7 @@ export function groupLines(lines: readonly Line[], name: string): readonly Group
     let group = groups.get(index);
     if (!group) groups.set(index, (group = { fields: blank(), bytes: [] }));
     group.fields[key.slice(close + 2)] = value;
-    group.bytes.push(bytes, Uint8Array.of(LF));
+    group.bytes.push(isPersonal(key) ? Buffer.from(`${key}=`) : bytes, Uint8Array.of(LF));
   }
   return [...groups.values()].map(({ fields, bytes }) => ({ fields, raw: Uint8Array.from(Buffer.concat(bytes)) }));
 }
@@ -97,9 +98,9 @@ export function flatten(value: unknown): Fields {
   return out;
 }
 
-/** A record from JSON, with its JSON as the raw bytes. */
+/** A record from JSON, with its JSON as the raw bytes; what is about the person is left empty. */
 export function groupOfJson(value: unknown): Group {
-  return { fields: flatten(value), raw: Buffer.from(JSON.stringify(value)) };
+  return { fields: flatten(value), raw: Buffer.from(jsonWithoutPersons(value)) };
 }
 
 /** JSON of a terminal, or `bad-reply` with the first bytes. */

@@ -7,6 +7,7 @@
  */
 import { asGatewayError } from '../../core/errors.js';
 import { decodeText, flatten, groupLines, parseJson, parseLines, type Fields } from './codec.js';
+import { jsonWithoutPersons } from '../persons.js';
 
 export interface Part {
   /** With the line break before the boundary, where there is one. */
@@ -211,7 +212,7 @@ export interface StreamEvent {
   readonly code: string;
   readonly action: string;
   readonly fields: Fields;
-  /** The text of the event as received. */
+  /** The event as text, without what is about the person. */
   readonly raw: Uint8Array;
 }
 
@@ -223,7 +224,10 @@ export function parseEvents(body: Uint8Array): readonly StreamEvent[] {
   if (match) {
     const [all, code = '', action = ''] = match;
     const data = text.slice(all.length).trim();
-    return [{ code, action, fields: fieldsOf(data), raw: body }];
+    const fields = fieldsOf(data);
+    return [
+      { code, action, fields, raw: Buffer.from(`Code=${code};action=${action};data=${jsonWithoutPersons(fields)}`) },
+    ];
   }
   if (!text.startsWith('Events[')) return [];
   return groupLines(parseLines(body), 'Events').map(({ fields, raw }) => {

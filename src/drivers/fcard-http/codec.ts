@@ -8,6 +8,7 @@ import { fail } from '../../core/errors.js';
 import { instant, instantToWall, type Instant, type Zone } from '../../core/time.js';
 import { methodOf } from '../fcard-events.js';
 import type { PunchRecord } from '../driver.js';
+import { jsonWithoutPersons } from '../persons.js';
 import { boundaryOf, readMultipart, type Part } from '../multipart.js';
 
 export const ROUTES = [
@@ -119,11 +120,6 @@ export const listOf = (value: unknown): readonly unknown[] => (Array.isArray(val
 export const detailOf = (form: Form): Json | null =>
   objectOf(field(form.fields, 'RecordDetail', 'recordJson', 'Detail'));
 
-/** The record as it is kept: without the number of an identity card. */
-function withoutCard(detail: Json): Json {
-  return Object.fromEntries(Object.entries(detail).filter(([key]) => key.toLowerCase() !== 'identitycard'));
-}
-
 export interface IdentifyRecord {
   readonly id: number | null;
   readonly event: number;
@@ -147,7 +143,7 @@ export function decodeRecord(detail: Json): IdentifyRecord {
     at: instant(seconds * 1000),
     userId: textOf(field(detail, 'UserID')),
     entry: entry === null ? null : entry === 1,
-    raw: Buffer.from(JSON.stringify(withoutCard(detail)), 'utf8'),
+    raw: Buffer.from(jsonWithoutPersons(detail), 'utf8'),
   };
 }
 

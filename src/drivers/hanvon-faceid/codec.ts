@@ -8,6 +8,7 @@ import { wallTime, type WallTime } from '../../core/time.js';
 import { encodeText, type TextEncoding } from './text.js';
 import { xor } from './key.js';
 import { createLexer } from './lexer.js';
+import { isPersonal } from '../persons.js';
 
 /** One `key="value"` as it was told; null: a photo or a face, which is never kept. */
 export interface Pair {
@@ -135,7 +136,7 @@ export function recordBytes(pairs: RecordPairs): Uint8Array {
   return Buffer.concat(
     pairs.flatMap((pair, index) => [
       Buffer.from(`${index === 0 ? '' : ' '}${pair.key}=`, 'latin1'),
-      pair.value === null
+      pair.value === null || isPersonal(pair.key)
         ? Buffer.from(`(${pair.size} bytes)`, 'latin1')
         : Buffer.concat([Buffer.from('"'), pair.value, Buffer.from('"')]),
     ]),

@@ -8,6 +8,7 @@
 import { isUtf8 } from 'node:buffer';
 import { parseWallTime, instantToWall, parseIso, type WallTime, type Zone } from '../../core/time.js';
 import type { PunchRecord } from '../driver.js';
+import { jsonWithoutPersons } from '../persons.js';
 import { directionOf, kindOf, MAJOR_EVENT, PASS } from './codes.js';
 import type { HikOptions } from './options.js';
 import { parseXml, type Tree } from './xml.js';
@@ -91,7 +92,7 @@ export interface HikEvent {
   readonly current: boolean;
   /** End of the terminal's serial number; '' where it is not told. */
   readonly shortSerial: string;
-  /** The record as text, for `raw`. */
+  /** The record as text without the person's name and card, for `raw`. */
   readonly raw: string;
 }
 
@@ -107,7 +108,7 @@ export function searchedEvent(item: Tree): HikEvent {
     front: null,
     current: true,
     shortSerial: '',
-    raw: JSON.stringify(item),
+    raw: jsonWithoutPersons(item),
   };
 }
 
@@ -141,7 +142,7 @@ export function noticeOf(tree: Tree): Notice | null {
       front: numberAt(inner, 'frontSerialNo'),
       current: textAt(inner, 'currentEvent') !== 'false',
       shortSerial: textAt(alert, 'shortSerialNumber'),
-      raw: JSON.stringify(alert),
+      raw: jsonWithoutPersons(alert),
     },
   };
 }

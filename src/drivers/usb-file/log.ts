@@ -70,6 +70,8 @@ interface Given {
   readonly bytes: Uint8Array;
 }
 
+const RAW_ROLES: readonly Role[] = ['id', 'dateTime', 'date', 'time', 'status', 'verify'];
+
 function lineOf({ index, line, cells, bytes }: Given, layout: Layout | null, options: UsbFileOptions): LogLine {
   const at = { number: index + 1, bytes };
   if (layout === null || line.trim() === '') return { ...at, kind: 'blank' };
@@ -104,7 +106,8 @@ function lineOf({ index, line, cells, bytes }: Given, layout: Layout | null, opt
     score: null,
     seq: null,
     source: 'replay',
-    raw: withoutEnd(bytes),
+    // An attlog has numbers only; what stands in other columns, names first of all, is none of the journal's business.
+    raw: zk ? withoutEnd(bytes) : Buffer.from(RAW_ROLES.map((role) => cell(role)).join('\t')),
   };
   return { ...at, kind: 'punch', punch, seconds: moment.seconds };
 }
