@@ -16,7 +16,7 @@ import { createEnrolment, type Enrolment } from './flows/enrol.js';
 import { createForward, type Forward, type HelloFacts } from './flows/forward.js';
 import { createHealth, type HealthParts } from './flows/health.js';
 import { createIntake, type Intake, type IntakeParts } from './flows/intake.js';
-import { createReception, createSwitchboard, type Switchboard } from './flows/reception.js';
+import { createReception, createSwitchboard, type Listen, type Switchboard } from './flows/reception.js';
 import { createSeal } from './flows/seal.js';
 import { gatewayStatus, parkedPart, troubleOf } from './gateway-status.js';
 import { createLinks, type Links } from './links/open.js';
@@ -61,6 +61,7 @@ export interface GatewayParts {
 export interface Seams {
   readonly storeHooks?: StoreHooks;
   readonly openLink?: IntakeParts['openLink'];
+  readonly listen?: Listen;
   readonly createUplink?: (settings: UpstreamSettings) => Uplink;
   readonly freeSpace?: HealthParts['freeSpace'];
   /** 0 to below 1, for jitter. */
@@ -288,7 +289,7 @@ export function buildGateway(settings: Settings, faults: readonly SettingsFault[
     ...{ clock, wire, log },
   });
   const receptions = settings.ports.map((reach) =>
-    createReception(reach, switchboard, (on, onLink, signal) => links.listen(on, onLink, signal)),
+    createReception(reach, switchboard, seams.listen ?? ((on, onLink, signal) => links.listen(on, onLink, signal))),
   );
   const enrolments = new Map(
     settings.terminals

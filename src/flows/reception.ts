@@ -284,15 +284,18 @@ async function read(link: Duplex, atMostMs: number, clock: Clock, signal: AbortS
   }
 }
 
+/** Accepts links on a port until the signal aborts; resolves when it listens. A link is closed when `onLink` settles. */
+export type Listen = (
+  reach: ListenReach,
+  onLink: (link: Duplex & AsyncDisposable, peer: string) => Promise<void>,
+  signal: AbortSignal,
+) => Promise<{ readonly port: number; readonly closed: Promise<void> }>;
+
 /** Listens on one port for as long as the gateway runs. */
 export function createReception(
   reach: ListenReach,
   switchboard: Switchboard,
-  listen: (
-    reach: ListenReach,
-    onLink: (link: Duplex & AsyncDisposable, peer: string) => Promise<void>,
-    signal: AbortSignal,
-  ) => Promise<{ readonly port: number; readonly closed: Promise<void> }>,
+  listen: Listen,
   onListening: (port: number) => void = () => undefined,
 ): Unit {
   return {

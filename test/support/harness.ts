@@ -17,9 +17,10 @@ import type { SettingsFault } from '../../src/settings/files.js';
 import { layoutOf } from '../../src/store/layout.js';
 import type { UplinkTimings } from '../../src/uplink/uplink.js';
 import { createCity, type City } from './city.js';
+import { createDoors, type Doors } from './doors.js';
 import type { CommitWatch, Life, Site } from './site.js';
 import { classText, settingsText, SITE_CLASS, SITE_DATE, UPSTREAM, type SiteOptions } from './site-files.js';
-import { createStation, drivers, SITE_ZONE, type OpenStation, type Station, type Wire } from './station.js';
+import { callsGateway, createStation, drivers, SITE_ZONE, type OpenStation, type Station } from './station.js';
 import { createProcessClock, createWorldClock, type WorldClock } from './world-clock.js';
 
 class Crash extends Error {
@@ -49,7 +50,11 @@ export async function openSite(options: SiteOptions): Promise<Site> {
     options.terminals.map((plan, at) => [plan.id, createStation(plan, world, people, seed * 100 + at)]),
   );
   const config = join(root, 'gateway.yaml');
-  writeFileSync(config, settingsText(options, city), { mode: 0o600 });
+  const keepSecret = (name: string, text: string): string => {
+    writeFileSync(join(root, name), `${text}\n`, { mode: 0o600 });
+    return name;
+  };
+  writeFileSync(config, settingsText(options, city, keepSecret), { mode: 0o600 });
   const loaded = loadSettings(config, { env: {}, drivers });
   if (loaded.settings === null) throw new Error(`settings: ${loaded.faults.map((one) => one.en).join('; ')}`);
   const settings: Settings = {
@@ -93,6 +98,9 @@ class SimulatedSite implements Site {
   /** Which terminal stands at an address, where it is not its own. */
   readonly #at = new Map<string, string>();
   readonly #endings: Promise<void>[] = [];
+  /** Where terminals call in the present life. */
+  #doors: Doors | null = null;
+  readonly #calling = new AbortController();
   #process: (Life & { readonly own: Mortal }) | null = null;
   #dir: string;
   #images = 0;
@@ -120,6 +128,8 @@ class SimulatedSite implements Site {
     // The reserve costs 16 MB of writing and is no part of what is tested here.
     writeFileSync(layoutOf(this.#dir).reserve, '');
     city.register(signingKeyOf(this.#dir).publicJwk);
+    for (const one of this.stations.values())
+      if (callsGateway(one.plan)) one.callInto(() => this.#doors?.answering() ?? null, this.#calling.signal);
   }
 
   station(id: string): Station {
@@ -190,12 +200,13 @@ class SimulatedSite implements Site {
     if (this.#process) throw new Error('the gateway runs already');
     const { world, city } = this;
     const clock = createProcessClock(world, this.clockErrorMs, this.#options.healthMs);
-    const links = new Set<Wire>();
+    const doors = createDoors();
+    this.#doors = doors;
     const uplinks = new Set<{ cut(): void }>();
     const own: Mortal = {
       dead: false,
       sever: () => {
-        for (const one of links) one.cut();
+        doors.sever();
         for (const one of uplinks) one.cut();
       },
     };
@@ -214,17 +225,12 @@ class SimulatedSite implements Site {
           },
           openLink: async (reach, signal) => {
             await clock.sleep(2, signal);
-            const station = reach.kind === 'tcp' ? this.#stationAt(reach.host.replace('.invalid', '')) : undefined;
-            if (!station || own.dead) throw fail('link-refused', { reach: 'tcp', reason: 'nobody there' });
-            const wire = station.open();
-            links.add(wire);
-            return Object.assign(wire.link, {
-              [Symbol.asyncDispose]: async () => {
-                links.delete(wire);
-                wire.cut();
-              },
-            });
+            const address = 'host' in reach ? reach.host : 'path' in reach ? reach.path.slice(1) : '';
+            const station = this.#stationAt(address.replace('.invalid', ''));
+            if (!station || own.dead) throw fail('link-refused', { reach: reach.kind, reason: 'nobody there' });
+            return doors.link(station.open());
           },
+          listen: doors.listen,
           createUplink: () => {
             const uplink = city.uplink();
             uplinks.add(uplink);
@@ -349,6 +355,7 @@ class SimulatedSite implements Site {
     this.watch = null;
     this.disk = null;
     await this.stop();
+    this.#calling.abort();
     for (const station of this.stations.values()) station.pull();
     this.city.cutAll('the end');
     // What died earlier waits for its deadline at most.

@@ -1,10 +1,11 @@
 /** What a simulated site is made of, and the files a person would write for it: settings of the gateway, class with roster and timetable. */
 import { stringify } from 'yaml';
+import { isSecretKey } from '../../src/core/faults.js';
 import type { LocalDate } from '../../src/core/time.js';
 import { documentNumber, personName, userId } from '../../src/demo/people.js';
 import type { UplinkTimings } from '../../src/uplink/uplink.js';
 import { AUD, GW, ZONE_WORD, type City } from './city.js';
-import type { TerminalPlan } from './station.js';
+import { CALL_PORT, callsGateway, reachKindOf, serialOf, type TerminalPlan } from './station.js';
 
 export const SITE_DATE = '2026-09-10' as LocalDate;
 export const SITE_CLASS = 'SCENE-2026-01';
@@ -24,20 +25,43 @@ export interface SiteOptions {
   readonly dates?: readonly string[];
 }
 
-export function settingsText(options: SiteOptions, city: City): string {
+function reachText(plan: TerminalPlan): string {
+  const kind = reachKindOf(plan);
+  if (kind === 'file') return `file:///${plan.id}.invalid`;
+  return kind.endsWith('-listen') ? `${kind}://0.0.0.0:${CALL_PORT}` : `${kind}://${plan.id}.invalid:5010`;
+}
+
+/** `keepSecret` writes a secret to a file and gives its name: settings name files, never secrets. */
+function terminalEntry(plan: TerminalPlan, keepSecret: (name: string, text: string) => string): object {
+  const { id, driver, options: own = {}, settings } = plan;
+  const options = Object.entries(own).map(([key, value]): readonly [string, unknown] =>
+    isSecretKey(key) ? [`${key}File`, keepSecret(`${id}-${key}`, String(value))] : [key, value],
+  );
+  return {
+    id,
+    driver,
+    reach: reachText(plan),
+    clock: { set: 'never' },
+    pollSeconds: 5,
+    options: { ...(driver === 'anviz-tcb' ? { verifyMap: { '16': 'face' } } : {}), ...Object.fromEntries(options) },
+    ...(reachKindOf(plan).endsWith('-listen') ? { serial: serialOf(plan) } : {}),
+    ...settings,
+  };
+}
+
+export function settingsText(
+  options: SiteOptions,
+  city: City,
+  keepSecret: (name: string, text: string) => string,
+): string {
   return stringify({
     site: { institution: '包头市示例职业培训学校', name: '东河校区', room: '301' },
     dataDir: 'gateway',
-    web: { listen: '127.0.0.1:0' },
-    terminals: options.terminals.map(({ id, driver, options: own, settings }) => ({
-      id,
-      driver,
-      reach: `tcp://${id}.invalid:5010`,
-      clock: { set: 'never' },
-      pollSeconds: 5,
-      ...(driver === 'anviz-tcb' ? { options: { verifyMap: { '16': 'face' }, ...own } } : { options: own ?? {} }),
-      ...settings,
-    })),
+    web: {
+      listen: '127.0.0.1:0',
+      ...(options.terminals.some(callsGateway) ? { terminalPorts: [`0.0.0.0:${CALL_PORT}`] } : {}),
+    },
+    terminals: options.terminals.map((plan) => terminalEntry(plan, keepSecret)),
     upstreams: [
       {
         id: UPSTREAM,
