@@ -32,8 +32,8 @@ body{margin:0 auto;max-width:60rem;padding:1rem}
 h1{margin:0;font-size:1.6rem}h2{font-size:1.15rem;margin:1.5rem 0 .5rem}small{font-weight:400;opacity:.75}
 header p{margin:.2rem 0}
 table{border-collapse:collapse;width:100%;display:block;overflow-x:auto}
-th,td{text-align:left;padding:.4rem .6rem;border-bottom:1px solid #8886;vertical-align:top}
-dl{display:grid;grid-template-columns:max-content 1fr;gap:.3rem 1rem;margin:0}dd{margin:0}
+th,td{text-align:left;min-width:4rem;padding:.4rem .6rem;border-bottom:1px solid #8886;vertical-align:top}
+td:nth-child(2){min-width:9rem}dl{display:grid;grid-template-columns:max-content 1fr;gap:.3rem 1rem;margin:0}dd{margin:0}
 .good::before{content:"● ";color:#16803c}.bad::before{content:"▲ ";color:#b42318}.wait::before{content:"○ ";color:#8a6100}
 #state{font-weight:600}
 @media (max-width:30rem){dl{grid-template-columns:1fr}dt{font-weight:600}}
@@ -46,12 +46,18 @@ const words = {
   parked: '已停用，需处理 parked', connected: '已连接 connected', stopped: '已停止 stopped', ok: '正常 ok', low: '空间不足 low', critical: '空间告急 critical',
   unknown: '未知 unknown', untrusted: '未同步 not synchronised', offline: '离线 offline', greeting: '已连接，等待平台应答 waiting for the platform',
 };
+const found = {
+  noise: '线路噪声 noise on the line', checksum: '校验错误 bad checksums', 'count-mismatch': '条数不符 fewer records than announced', 'epoch-changed': '记录曾被清除或覆盖 log cleared or overwritten',
+  'impossible-date': '不存在的日期 impossible dates', 'unknown-layout': '无法识别的记录 unreadable records', 'memory-low': '考勤机存储将满 its memory is almost full', 'resent-page': '重发 pages sent again',
+  gap: '曾有缺口，已补读 gaps, read again', 'clock-odd': '时钟或时区异常 clock or zone is odd', odd: '其他异常 other oddities',
+};
+const findings = (part) => Object.entries(part.details).filter(([key]) => key.startsWith('found:')).map(([key, count]) => (found[key.slice(6)] || key.slice(6)) + ' ×' + count);
 const good = new Set(['live', 'waiting', 'reading', 'connected', 'ok']);
 const wait = new Set(['connecting', 'awaiting-call', 'greeting', 'unknown']);
 const el = (name, text, cls) => { const e = document.createElement(name); if (text !== undefined) e.textContent = text; if (cls) e.className = cls; return e; };
 let timeZone;
 const when = (ms) => (ms ? new Date(ms).toLocaleString('zh-CN', { hour12: false, timeZone }) : '—');
-const stateCell = (part) => { const td = el('td', words[part.state] || part.state, good.has(part.state) ? 'good' : wait.has(part.state) ? 'wait' : 'bad'); return td; };
+const stateCell = (part) => { const td = el('td'); td.append(el('span', words[part.state] || part.state, good.has(part.state) ? 'good' : wait.has(part.state) ? 'wait' : 'bad')); for (const text of findings(part)) td.append(el('br'), el('small', text)); return td; };
 const rows = (id, parts, cells) => {
   const body = document.getElementById(id);
   body.replaceChildren(...parts.map((part) => { const tr = el('tr'); tr.append(...cells(part)); return tr; }));
