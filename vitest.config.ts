@@ -4,7 +4,7 @@ export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
     setupFiles: ['./test/support/keep-sqlite.ts'],
-    exclude: ['test/torture/**'],
+    exclude: ['test/torture/**', 'test/terminals/**'],
     testTimeout: 30_000,
     hookTimeout: 30_000,
     maxWorkers: 2,
