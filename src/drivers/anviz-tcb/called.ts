@@ -64,12 +64,8 @@ async function ask(link: Duplex, wire: Wire, signal: AbortSignal): Promise<strin
   }
 }
 
-/**
- * Whether this link is one that the terminal has made, which is then kept; one that we opened is left when it is read. An
- * address of its own means a bus, where nobody may hold the line.
- */
-export const isCall = (options: Pick<AnvizOptions, 'address'>, wire: Pick<Wire, 'dial' | 'nextCall'>): boolean =>
-  wire.nextCall !== null && wire.dial === null && options.address === 0;
+/** Whether the terminal has made this link, which is then kept; one that we opened is left when it is read. */
+export const isCall = (wire: Pick<Wire, 'dial' | 'nextCall'>): boolean => wire.nextCall !== null && wire.dial === null;
 
 export const anvizCalled: CalledSide<AnvizOptions> = {
   hear,

@@ -76,7 +76,7 @@ const QUIET_MAX_MS = 1_000;
 export function createConversation(link: Duplex, options: AnvizOptions, wire: Wire, signal: AbortSignal): Conversation {
   const { clock } = wire;
   /** Both sides may talk at once: nobody else is on a network connection. */
-  const isNetwork = wire.host !== null || isCall(options, wire);
+  const isNetwork = wire.host !== null || isCall(wire);
   const ended = linkedController(signal);
   const live: LiveRecord[] = [];
   let turn: Promise<unknown> = Promise.resolve();

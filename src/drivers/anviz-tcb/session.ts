@@ -57,7 +57,7 @@ export function createSession(conversation: Conversation, options: AnvizOptions,
   const clearable = new WeakMap<PunchPage, number>();
   const staff = createStaff(conversation, options, wire);
   /** A terminal that dialled us stays on the line; one that we visit is left when it is read. */
-  const isHeld = isCall(options, wire);
+  const isHeld = isCall(wire);
   let epochTries = 0;
   let futureTold = false;
   /** The terminal's clock as last read, in seconds of its epoch. */
