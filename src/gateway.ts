@@ -18,10 +18,10 @@ import { createHealth, type HealthParts } from './flows/health.js';
 import { createIntake, type Intake, type IntakeParts } from './flows/intake.js';
 import { createReception, createSwitchboard, type Listen, type Switchboard } from './flows/reception.js';
 import { createSeal } from './flows/seal.js';
+import { punchMeaning } from './gateway-intake.js';
 import { gatewayStatus, parkedPart, troubleOf } from './gateway-status.js';
 import { createLinks, type Links } from './links/open.js';
 import { loadPreset, presetNames } from './policies.js';
-import { ageInSeconds, effectiveTime, offsetInSeconds } from './rules/effective-time.js';
 import type { Policy } from './rules/policy.js';
 import type { Settings } from './settings.js';
 import type { SettingsFault } from './settings/files.js';
@@ -153,19 +153,7 @@ function buildIntake(terminal: TerminalSettings, parts: GatewayParts, shared: In
     wire: parts.wire,
     log: parts.log,
     bell,
-    match: (terminalId, userId, at) => classes.match(terminalId, userId, at),
-    daysTouchedBy: (punch) => classes.daysTouchedBy(punch),
-    effective: (punch) =>
-      effectiveTime(
-        {
-          instant: punch.instant,
-          rx: punch.rx,
-          offsetSeconds: punch.offsetMs === null ? null : offsetInSeconds(punch.offsetMs),
-          offsetAgeSeconds: punch.offsetAgeMs === null ? null : ageInSeconds(punch.offsetAgeMs),
-          delivery: punch.delivery,
-        },
-        rule,
-      ).at,
+    ...punchMeaning(classes, policy),
   });
 }
 
