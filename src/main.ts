@@ -5,7 +5,7 @@
  */
 import { readFileSync } from 'node:fs';
 import { Command } from 'commander';
-import { action, JSON_FLAG, positive, stopSignal, whole } from './commands/command-line.js';
+import { action, JSON_FLAG, positive, repeatable, SET_WORDS, stopSignal, whole } from './commands/command-line.js';
 import { EXIT } from './commands/console.js';
 import { terminalCommands } from './commands/terminal-commands.js';
 import { examples, helpTitle, wrongUsage } from './commands/usage.js';
@@ -64,6 +64,66 @@ function daemonCommands(program: Command): void {
     );
 }
 
+interface PunchesFlags {
+  readonly terminal: string;
+  readonly config: string;
+  readonly set: string[];
+  readonly driver: string;
+  readonly serial?: string;
+  readonly dryRun?: true;
+}
+
+function peopleCommands(program: Command): void {
+  const imports = program.command('import').description('导入 import');
+  imports
+    .command('class <file>')
+    .description('导入班级文件（花名册、课程表、考勤机） import a class: roster, timetable, terminals')
+    .requiredOption('--config <file>', '设置文件 settings file')
+    .option(...JSON_FLAG)
+    .action(
+      action(async (io, file: string, o: { config: string }) => {
+        const { runImportClass } = await import('./commands/import-class.js');
+        return runImportClass(file, o.config, { drivers: DRIVERS, env: process.env, version }, io);
+      }),
+    );
+  imports
+    .command('punches <file>')
+    .description('导入 U 盘拷来的考勤记录 import an attendance log that was carried here on a stick')
+    .addHelpText(
+      'after',
+      examples(
+        'import punches /media/usb/1_attlog.dat --terminal front --config /etc/rollcall/gateway.yaml --dry-run',
+        'import punches GLG_001.TXT --terminal front --serial TEST0001 --config /etc/rollcall/gateway.yaml',
+      ),
+    )
+    .requiredOption('--terminal <id>', '记录属于哪台考勤机（设置中的编号） whose log it is: its id in the settings')
+    .requiredOption('--config <file>', '设置文件 settings file')
+    .addOption(repeatable('--set <key=value>', SET_WORDS))
+    .option('--driver <name>', '读文件的驱动 driver that reads the file', 'usb-file')
+    .option('--serial <serial>', '序列号；从未读取过时须给出 serial number, where it was never read over a wire')
+    .option('--dry-run', '只试运行，不写入 only tell what it would do')
+    .option(...JSON_FLAG)
+    .action(
+      action(async (io, file: string, o: PunchesFlags) => {
+        const { runImportPunches } = await import('./commands/import-punches.js');
+        const options = { drivers: DRIVERS, env: process.env, version };
+        return runImportPunches({ ...o, file, dryRun: o.dryRun === true }, options, io, stopSignal());
+      }),
+    );
+  program
+    .command('roster')
+    .description('每名学员在每台考勤机的登记情况 who is enrolled in which terminal')
+    .addHelpText('after', examples('roster --config /etc/rollcall/gateway.yaml'))
+    .requiredOption('--config <file>', '设置文件 settings file')
+    .option(...JSON_FLAG)
+    .action(
+      action(async (io, o: { config: string }) => {
+        const { runRoster } = await import('./commands/roster.js');
+        return runRoster(o.config, { drivers: DRIVERS, env: process.env }, io);
+      }),
+    );
+}
+
 function recordCommands(program: Command): void {
   program
     .command('credit <file>')
@@ -93,18 +153,6 @@ function recordCommands(program: Command): void {
       action(async (io, paths: string[], o: { keys?: string }) => {
         const { runVerify } = await import('./commands/verify.js');
         return runVerify({ paths, ...(o.keys === undefined ? {} : { keysFile: o.keys }) }, io);
-      }),
-    );
-  const imports = program.command('import').description('导入 import');
-  imports
-    .command('class <file>')
-    .description('导入班级文件（花名册、课程表、考勤机） import a class: roster, timetable, terminals')
-    .requiredOption('--config <file>', '设置文件 settings file')
-    .option(...JSON_FLAG)
-    .action(
-      action(async (io, file: string, o: { config: string }) => {
-        const { runImportClass } = await import('./commands/import-class.js');
-        return runImportClass(file, o.config, { drivers: DRIVERS, env: process.env, version }, io);
       }),
     );
   program
@@ -149,6 +197,7 @@ const program = new Command('rollcall')
   .exitOverride();
 daemonCommands(program);
 terminalCommands(program, DRIVERS);
+peopleCommands(program);
 recordCommands(program);
 
 try {

@@ -52,6 +52,9 @@ export interface ClassRecord extends Head {
   readonly timetableHash: string;
 }
 
+/** What reading takes: the store, or a reader beside a running daemon. */
+export type ClassSource = Pick<Store, 'db' | 'vault'>;
+
 interface ClassRow {
   readonly class_no: string;
   readonly regional_class_no: string | null;
@@ -88,7 +91,7 @@ const place = (table: string, classNo: string, version: number, row: string, col
   `${table}|${classNo}/${version}/${row}|${column}`;
 
 /** All classes with the versions in force. */
-export function loadClasses(store: Store): readonly ClassRecord[] {
+export function loadClasses(store: Pick<Store, 'db'>): readonly ClassRecord[] {
   const rows = store.db
     .prepare<[], ClassRow>(
       `SELECT class.*, class_policy.body AS policy_body, class_roster.hash AS roster_hash,
@@ -117,7 +120,7 @@ export function loadClasses(store: Store): readonly ClassRecord[] {
   }));
 }
 
-function traineeRows(store: Store, classNo: string, version: number): readonly TraineeRow[] {
+function traineeRows(store: Pick<Store, 'db'>, classNo: string, version: number): readonly TraineeRow[] {
   return store.db
     .prepare<[string, number], TraineeRow>(
       'SELECT * FROM class_trainee WHERE class_no = ? AND version = ? ORDER BY position',
@@ -125,7 +128,7 @@ function traineeRows(store: Store, classNo: string, version: number): readonly T
     .all(classNo, version);
 }
 
-function teacherRows(store: Store, classNo: string, version: number): readonly TeacherRow[] {
+function teacherRows(store: Pick<Store, 'db'>, classNo: string, version: number): readonly TeacherRow[] {
   return store.db
     .prepare<[string, number], TeacherRow>(
       'SELECT * FROM class_teacher WHERE class_no = ? AND version = ? ORDER BY teacher_no',
@@ -144,7 +147,7 @@ function memberOf(row: TraineeRow): Member {
 }
 
 /** The roster in force, decrypted. Who calls this shows personal data and answers for it (R70). */
-export function openRoster(store: Store, classNo: string, version: number): readonly RosterEntry[] {
+export function openRoster(store: ClassSource, classNo: string, version: number): readonly RosterEntry[] {
   return traineeRows(store, classNo, version).map((row) => {
     const at = (column: string): string => place('class_trainee', classNo, version, row.trainee_no, column);
     const [name = '', nameWritten = name] = JSON.parse(store.vault.open(at('name'), row.name)) as string[];

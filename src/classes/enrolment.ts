@@ -6,7 +6,7 @@
 import { addDays, type Instant, type LocalDate } from '../core/time.js';
 import type { Store } from '../store/store.js';
 import { enrolledFrom, enrolledTo } from './class-index.js';
-import { openRoster, type ClassRecord } from './class-tables.js';
+import { openRoster, type ClassRecord, type ClassSource } from './class-tables.js';
 
 /** A person is put into a terminal so many days before the class begins there. */
 export const LEAD_DAYS = 7;
@@ -52,7 +52,7 @@ export function wantedOn(records: readonly ClassRecord[], terminalId: string, to
 }
 
 /** Names of the people of a roster, by trainee number. Personal data. */
-export function namesOf(store: Store, classNo: string, rosterVersion: number): ReadonlyMap<string, string> {
+export function namesOf(store: ClassSource, classNo: string, rosterVersion: number): ReadonlyMap<string, string> {
   return new Map(openRoster(store, classNo, rosterVersion).map((one) => [one.traineeNo, one.name]));
 }
 
@@ -71,7 +71,7 @@ interface Row {
 }
 
 /** What is known of one terminal, or of all, in the order of terminal and class. */
-export function terminalUsers(store: Store, terminalId?: string): readonly TerminalUserRow[] {
+export function terminalUsers(store: Pick<Store, 'db'>, terminalId?: string): readonly TerminalUserRow[] {
   const rows = store.db
     .prepare(
       `SELECT * FROM terminal_user WHERE terminal_id = coalesce(?, terminal_id)

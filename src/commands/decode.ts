@@ -26,7 +26,14 @@ export interface DecodeArguments {
 
 interface Chunk {
   readonly from: 'device' | 'gateway';
+  readonly connection: number;
   readonly bytes: Uint8Array;
+}
+
+interface Input {
+  readonly chunks: readonly Chunk[];
+  /** Each chunk is one message and is never split. */
+  readonly datagrams: boolean;
 }
 
 async function readInput(file: string | undefined): Promise<Buffer> {
@@ -42,15 +49,21 @@ async function readInput(file: string | undefined): Promise<Buffer> {
   return Buffer.concat(parts);
 }
 
-function chunksOf(input: Buffer, args: DecodeArguments): readonly Chunk[] {
-  if (args.raw) return [{ from: args.from, bytes: input }];
+function chunksOf(input: Buffer, args: DecodeArguments): Input {
+  const stream = (bytes: Uint8Array): Input => ({
+    chunks: [{ from: args.from, connection: 1, bytes }],
+    datagrams: false,
+  });
+  if (args.raw) return stream(input);
   const text = input.toString('utf8');
-  if (/^\s*(?:\d+\s+)?[<>]\s/m.test(text))
-    return parseCapture(text).entries.map((one) => ({
-      from: one.direction === 'from-device' ? ('device' as const) : ('gateway' as const),
-      bytes: one.bytes,
-    }));
-  return [{ from: args.from, bytes: parseHex(text) }];
+  if (!/^\s*(?:\d+\s+)?[<>]\s/m.test(text)) return stream(parseHex(text));
+  const { header, entries } = parseCapture(text);
+  return {
+    chunks: entries.map(({ direction, connection, bytes }) => ({
+      ...{ from: direction === 'from-device' ? 'device' : 'gateway', connection, bytes },
+    })),
+    datagrams: header.reach?.startsWith('udp://') ?? false,
+  };
 }
 
 function* pieces(bytes: Uint8Array, split: number): Generator<Uint8Array> {
@@ -64,7 +77,7 @@ function* pieces(bytes: Uint8Array, split: number): Generator<Uint8Array> {
 export async function runDecode(args: DecodeArguments, drivers: readonly Driver[], io: Console): Promise<number> {
   const driver = findDriver(drivers, args.driver);
   const options = checkOptions(driver.options, parseSets(args.set), driver.name);
-  const chunks = chunksOf(await readInput(args.file), args);
+  const { chunks, datagrams } = chunksOf(await readInput(args.file), args);
   const count = { messages: 0, punches: 0, noise: 0 };
 
   const print = (item: Decoded, from: string): void => {
@@ -90,14 +103,16 @@ export async function runDecode(args: DecodeArguments, drivers: readonly Driver[
     }
   };
 
-  const decoders = new Map<string, Decoder>();
-  for (const chunk of chunks) {
-    const decoder = decoders.get(chunk.from) ?? driver.decoder(options, chunk.from);
-    decoders.set(chunk.from, decoder);
-    for (const piece of pieces(chunk.bytes, args.split))
-      for (const item of decoder.push(piece)) print(item, chunk.from);
+  // A terminal may be talked to over several connections at once: each is a stream of its own, in each direction.
+  const decoders = new Map<string, { readonly decoder: Decoder; readonly from: Chunk['from'] }>();
+  for (const { from, connection, bytes } of chunks) {
+    const key = `${connection} ${from}`;
+    const one = decoders.get(key) ?? { decoder: driver.decoder(options, from), from };
+    decoders.set(key, one);
+    for (const piece of pieces(bytes, datagrams ? 0 : args.split))
+      for (const item of one.decoder.push(piece)) print(item, from);
   }
-  for (const [from, decoder] of decoders) for (const item of decoder.end()) print(item, from);
+  for (const { decoder, from } of decoders.values()) for (const item of decoder.end()) print(item, from);
   const summary = { messages: count.messages, punches: count.punches, noise: count.noise };
   io.out(io.json ? JSON.stringify({ kind: 'summary', ...summary }) : JSON.stringify(summary));
   return count.messages + count.punches > 0 ? EXIT.good : EXIT.no;

@@ -91,7 +91,8 @@ function importWith(work: Work, io: Console): number {
   return EXIT.good;
 }
 
-function refuse(file: string, faults: readonly FileFault[], io: Console): number {
+/** Prints every fault; nothing was imported. */
+export function refuse(file: string, faults: readonly FileFault[], io: Console): number {
   for (const fault of faults) {
     if (io.json) io.out(JSON.stringify(fault));
     for (const line of faultLines(fault, null)) io.err(line);
@@ -113,7 +114,8 @@ function readText(file: string): string {
   }
 }
 
-function presetPolicies(site: string, dir: string | undefined): PolicySource {
+/** The presets that came with the program, or those of a directory; null names the site's own. */
+export function presetPolicies(site: string, dir: string | undefined): PolicySource {
   const names = presetNames(dir);
   return {
     names,
@@ -122,7 +124,7 @@ function presetPolicies(site: string, dir: string | undefined): PolicySource {
 }
 
 /** Also those that are parked for a fault of their own: a class may be prepared before its terminal works. */
-function terminalIds(loaded: LoadedSettings): readonly string[] {
+export function terminalIds(loaded: LoadedSettings): readonly string[] {
   const named = loaded.units.flatMap(({ unit }) =>
     unit.startsWith('terminal:') ? [unit.slice('terminal:'.length)] : [],
   );

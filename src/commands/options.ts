@@ -72,7 +72,7 @@ export function checkFault(driver: Driver, name: string): void {
 }
 
 /** What the person may have meant: the nearest known word, or all of them. */
-function guess(word: string, known: readonly string[]): { readonly reason: string; readonly reasonZh: string } {
+export function guess(word: string, known: readonly string[]): { readonly reason: string; readonly reasonZh: string } {
   const near = nearestWord(word, known);
   return near === null
     ? { reason: `known are ${known.join(', ')}`, reasonZh: `可用的有：${known.join('、')}` }

@@ -238,6 +238,13 @@ export const ERRORS = {
     '网关在 {url} 没有应答。',
     '请启动网关（systemctl start rollcall）后重试；并检查设置中的 web.listen。',
   ),
+  'log-owner-unknown': entry(
+    'settings',
+    'It is not certain under which serial number the log of terminal {terminal} belongs: {reason}.',
+    'Give the serial number of the terminal that wrote it with --serial; it stands on its plate and in its menu.',
+    '无法确定考勤机 {terminal} 的这份记录属于哪个序列号：{reasonZh}。',
+    '请用 --serial 给出写出这份记录的考勤机的序列号；见铭牌或“系统信息”菜单。',
+  ),
   'not-called': entry(
     'settings',
     'No unclaimed terminal with the serial number {serial} has called the gateway.',

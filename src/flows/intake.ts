@@ -96,21 +96,17 @@ export interface TerminalStatus {
 }
 
 export interface Intake extends Unit {
+  /** Reads once, what is no line but a file; returns when everything is stored. */
+  once(signal: AbortSignal): Promise<void>;
   status(): TerminalStatus;
 }
 
 /** Knows the terminal's fixed name in the cursor table, beside its serial numbers. */
-const bindingKey = (id: string): string => `terminal:${id}`;
+export const bindingKey = (id: string): string => `terminal:${id}`;
 const CLOCK_EVENT_STEP_MS = 2000;
 /** Punches in one transaction: some tens of milliseconds in which nothing else in this process moves (P10). */
 const PUNCHES_PER_COMMIT = 500;
-const REPORTED_FINDINGS = new Set<Finding['code']>([
-  'epoch-changed',
-  'unknown-layout',
-  'memory-low',
-  'gap',
-  'clock-odd',
-]);
+const REPORTED = new Set<Finding['code']>(['epoch-changed', 'unknown-layout', 'memory-low', 'gap', 'clock-odd']);
 
 export function createIntake(parts: IntakeParts): Intake {
   const { terminal, store, clock, log } = parts;
@@ -143,7 +139,7 @@ export function createIntake(parts: IntakeParts): Intake {
     findings.set(finding.code, (findings.get(finding.code) ?? 0) + 1);
     log.debug({ terminal: terminal.id, finding: finding.code, ...finding.data }, finding.text);
     // Once a session: what goes on and on must not fill the journal.
-    if (REPORTED_FINDINGS.has(finding.code) && !reported.has(finding.code)) {
+    if (REPORTED.has(finding.code) && !reported.has(finding.code)) {
       reported.add(finding.code);
       store.transact((tx) =>
         tx.addEvent({
@@ -171,7 +167,8 @@ export function createIntake(parts: IntakeParts): Intake {
           what: 'device',
           at: clock.now(),
           data: {
-            state: rebound ? 'DEVICE_REBOUND' : 'online',
+            // A file that somebody carried here says nothing of whether its terminal is there.
+            state: rebound ? 'DEVICE_REBOUND' : terminal.reach.kind === 'file' ? 'log-read' : 'online',
             terminal: terminal.id,
             deviceSn: met.serial,
             ...(rebound ? { before: bound.serial ?? null } : {}),
@@ -272,8 +269,7 @@ export function createIntake(parts: IntakeParts): Intake {
   const storePage = async (page: PunchPage, serial: string, signal: AbortSignal): Promise<void> => {
     let { punches } = page;
     while (punches.length > PUNCHES_PER_COMMIT) {
-      const slice = punches.slice(0, PUNCHES_PER_COMMIT);
-      commitPage({ punches: slice, cursor: null, drained: false, count: null }, serial);
+      commitPage({ punches: punches.slice(0, PUNCHES_PER_COMMIT), cursor: null, drained: false, count: null }, serial);
       punches = punches.slice(PUNCHES_PER_COMMIT);
       await new Promise<void>((resolve) => setImmediate(resolve));
       signal.throwIfAborted();
@@ -365,6 +361,7 @@ export function createIntake(parts: IntakeParts): Intake {
 
   return {
     name,
+    once: visit,
     async run(signal) {
       for (;;) {
         try {
