@@ -199,7 +199,10 @@ export async function openClassroom(options: { readonly records: number; readonl
     await eventually('the daemon is ready', START_MS, ready, { everyMs: 200, explain: logText });
   };
   const tell: Classroom['tell'] = async (seat, command) => {
-    const answer = (await control(controlOf(seat), command)) as Readonly<Record<string, unknown>>;
+    const terminal = programs.find(({ name }) => name === seat.id);
+    const answer = (await control(controlOf(seat), command).catch((error: unknown) => {
+      throw new Error(`${seat.id} does not obey ${JSON.stringify(command)}${terminal?.tail() ?? ''}`, { cause: error });
+    })) as Readonly<Record<string, unknown>>;
     if (answer.error !== undefined)
       throw new Error(`${seat.id}: ${JSON.stringify(command)}: ${JSON.stringify(answer.error)}`);
     return answer;

@@ -22,6 +22,8 @@ export interface Row {
   readonly stored: number;
   readonly faults: number;
   readonly restarts: number;
+  /** What the gateway noted about it, and how often. */
+  readonly found: string;
   /** From the end of the class until everything was there; null: never. */
   readonly drainedMs: number | null;
 }
@@ -193,6 +195,12 @@ const faultsOfLog = (room: Classroom): readonly string[] =>
     .filter((line) => line.kind === 'bug' || line.level === 'error' || line.level === 'fatal')
     .map((line) => `the daemon's log: ${JSON.stringify(line)}`);
 
+const foundOf = (part: PartStatus | undefined): string =>
+  Object.entries(part?.details ?? {})
+    .filter(([key]) => key.startsWith('found:'))
+    .map(([key, count]) => `${key.slice('found:'.length)} ${count ?? 0}`)
+    .join(', ');
+
 /** Plays, waits, compares. The daemon is stopped afterwards and its database verified. */
 export async function play(room: Classroom, { plan, drainMs }: PlayOptions): Promise<Outcome> {
   const { faults, memoryMb } = await playLesson(room, plan);
@@ -214,6 +222,7 @@ export async function play(room: Classroom, { plan, drainMs }: PlayOptions): Pro
     stored: drained.stored.get(serial)?.length ?? 0,
     faults: faults.get(id) ?? 0,
     restarts: status?.units.find(({ name }) => name === `terminal:${id}`)?.restarts ?? -1,
+    found: foundOf(drained.parts.get(id)),
     drainedMs: drained.ms.get(id) ?? null,
   }));
   return { seed: plan.seed, rows, memoryMb: { first, last }, wrong };
@@ -221,10 +230,11 @@ export async function play(room: Classroom, { plan, drainMs }: PlayOptions): Pro
 
 /** The outcome as a table for people. */
 export function table({ seed, rows, memoryMb, wrong }: Outcome): string {
-  const head = ['terminal', 'driver', 'state', 'given', 'stored', 'faults', 'reconnects', 'drained after s'];
+  const head = ['terminal', 'driver', 'state', 'given', 'stored', 'faults', 'reconnects', 'drained after s', 'found'];
   const lines = rows.map((row) => [
     ...[row.id, row.driver, row.state, String(row.given), String(row.stored), String(row.faults), String(row.restarts)],
     row.drainedMs === null ? 'never' : (row.drainedMs / 1000).toFixed(0),
+    row.found,
   ]);
   const widths = head.map((word, at) => Math.max(word.length, ...lines.map((line) => (line[at] ?? '').length)));
   const text = [head, ...lines].map((line) =>
