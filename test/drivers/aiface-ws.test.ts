@@ -36,6 +36,47 @@ const roundTrips = [
       );
     },
   },
+  {
+    name: 'records, pushed and asked for',
+    check: () => {
+      const two = (most: number): fc.Arbitrary<string> => fc.nat(most).map((value) => String(value).padStart(2, '0'));
+      const record = fc.record({
+        id: fc.bigInt(1n, 99_999_998n),
+        // The date need not exist.
+        time: fc
+          .tuple(two(12), two(31), two(23), two(59), two(59))
+          .map(([m, d, h, n, s]) => `2025-${m}-${d} ${h}:${n}:${s}`),
+        inout: fc.nat(1),
+      });
+      fc.assert(
+        fc.property(fc.array(record, { minLength: 1, maxLength: 20 }), fc.boolean(), (records, pushed) => {
+          const bytes = encodeMessage({
+            ...(pushed ? { cmd: 'sendlog' } : { ret: 'getnewlog', result: true }),
+            count: records.length,
+            record: records.map(({ id, time, inout }) => ({
+              enrollid: idValue(String(id)),
+              time,
+              mode: 8,
+              inout,
+              event: 0,
+            })),
+          });
+          const decoder = aifaceWs.decoder(aifaceWs.options.parse({}), 'device');
+          const punches = [...decoder.push(bytes), ...decoder.end()].flatMap((one) =>
+            one.kind === 'punch' ? [one.punch] : [],
+          );
+          expect(
+            punches.map(({ deviceUserId, wallTime, directionRaw, verify }) => [
+              deviceUserId,
+              wallTime,
+              directionRaw,
+              verify,
+            ]),
+          ).toEqual(records.map(({ id, time, inout }) => [String(id), time, inout, 'face']));
+        }),
+      );
+    },
+  },
 ];
 
 const calls = 'only';

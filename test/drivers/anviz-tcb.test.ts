@@ -4,13 +4,17 @@ import { join } from 'node:path';
 import { expect } from 'vitest';
 import { hex } from '../../src/core/bytes.js';
 import {
+  COMMAND,
   decodeClock,
   decodeCounters,
+  decodePage,
   decodeRecord,
   encodeAnswer,
   encodeClock,
   encodeCounters,
+  encodePage,
   encodeRecord,
+  encodeRequest,
   parseFrame,
   secondsToWall,
   wallToSeconds,
@@ -54,6 +58,34 @@ const roundTrips = [
             expect(hex(frame.data)).toBe(hex(data));
           },
         ),
+      );
+    },
+  },
+  {
+    name: 'request frame, for all that may be asked',
+    check: () => {
+      fc.assert(
+        fc.property(
+          fc.nat(0xffffffff),
+          fc.constantFrom(...Object.values(COMMAND).filter((command) => command !== COMMAND.clearNew)),
+          fc.uint8Array({ maxLength: 600 }),
+          (address, command, data) => {
+            const frame = parseFrame(encodeRequest(address, command, data));
+            expect(frame).toMatchObject({ kind: 'request', address, command });
+            expect(hex(frame.data)).toBe(hex(data));
+          },
+        ),
+      );
+    },
+  },
+  {
+    name: 'page of records',
+    check: () => {
+      fc.assert(
+        fc.property(fc.array(fc.uint8Array({ minLength: 14, maxLength: 14 }), { maxLength: 25 }), (raws) => {
+          const page = decodePage(encodePage(raws));
+          expect(page.records.map((record) => hex(record.raw))).toEqual(raws.map(hex));
+        }),
       );
     },
   },

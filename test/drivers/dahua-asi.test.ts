@@ -2,10 +2,11 @@
 import fc from 'fast-check';
 import { join } from 'node:path';
 import { expect } from 'vitest';
+import { instant, instantToWall, zone } from '../../src/core/time.js';
 import { encodeRecords, flatten, groupLines, groupOfJson, parseLines } from '../../src/drivers/dahua-asi/codec.js';
 import { dahuaAsi } from '../../src/drivers/dahua-asi/driver.js';
 import { driverContract } from './contract.js';
-import { loadCaptures } from './rig.js';
+import { loadCaptures, SITE_ZONE } from './rig.js';
 
 const authPassword = 'Class-1234';
 
@@ -21,6 +22,42 @@ const roundTrips = [
         fc.property(fc.array(fc.dictionary(key, value, { minKeys: 1 }), { maxLength: 5 }), (records) => {
           const groups = groupLines(parseLines(Buffer.from(encodeRecords(records, records.length))), 'records');
           expect(groups.map(({ fields }) => ({ ...fields }))).toEqual(records.map((record) => ({ ...record })));
+        }),
+      );
+    },
+  },
+  {
+    name: 'access records in an answer',
+    check: () => {
+      const record = fc.record({
+        seq: fc.nat(),
+        id: fc.stringMatching(/^[A-Za-z0-9]{1,16}$/),
+        seconds: fc.nat(0x7fffffff),
+        method: fc.nat(40),
+      });
+      fc.assert(
+        fc.property(fc.array(record, { minLength: 1, maxLength: 8 }), (records) => {
+          const lines = records.map(({ seq, id, seconds, method }) => ({
+            ...{ RecNo: String(seq), CreateTime: String(seconds), UserID: id, CardName: 'x', Method: String(method) },
+            ...{ Status: '1', ErrorCode: '0' },
+          }));
+          const body = encodeRecords(lines, null);
+          const head = `HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: ${Buffer.byteLength(body)}\r\n\r\n`;
+          const decoder = dahuaAsi.decoder(dahuaAsi.options.parse({}), 'device');
+          const punches = [...decoder.push(Buffer.from(head + body)), ...decoder.end()].flatMap((one) =>
+            one.kind === 'punch' ? [one.punch] : [],
+          );
+          const site = zone('Asia/Shanghai') ?? SITE_ZONE;
+          expect(
+            punches.map(({ seq, deviceUserId, wallTime, verifyRaw }) => [seq, deviceUserId, wallTime, verifyRaw]),
+          ).toEqual(
+            records.map(({ seq, id, seconds, method }) => [
+              seq,
+              id,
+              instantToWall(instant(seconds * 1000), site),
+              method,
+            ]),
+          );
         }),
       );
     },

@@ -12,6 +12,7 @@ import { loadCaptures } from './rig.js';
 
 const digits = fc.stringMatching(/^\d{1,8}$/);
 const keys = fc.stringMatching(/^[a-z_]{1,32}$/);
+const two = (value: number): string => String(value).padStart(2, '0');
 const values = fc.uint8Array({ maxLength: 60 }).map((bytes) => bytes.filter((byte) => byte !== 0x22));
 
 const roundTrips = [
@@ -26,6 +27,41 @@ const roundTrips = [
           expect(message?.pairs.map((pair) => [pair.key, hex(pair.value ?? new Uint8Array(0))])).toEqual(
             args.map(([name, value]) => [name, hex(value)]),
           );
+        }),
+      );
+    },
+  },
+  {
+    name: 'records of an answer, plain and encrypted',
+    check: () => {
+      const record = fc.record({
+        id: fc.stringMatching(/^[A-Za-z0-9]{1,16}$/),
+        time: fc
+          .tuple(fc.nat(99), fc.nat(99), fc.nat(23), fc.nat(59))
+          .map(
+            ([month, day, hour, minute]) => `2025-${two(month)}-${two(day)} ${two(hour)}:${two(minute)}:00` as WallTime,
+          ),
+        type: fc.constantFrom('face', 'card', 'finger'),
+      });
+      fc.assert(
+        fc.property(fc.option(digits), fc.array(record, { maxLength: 12 }), (commKey, records) => {
+          const args = records.flatMap(({ id, time, type }) => [
+            ['time', formatTime(time)] as const,
+            ['id', id] as const,
+            ['name', '张三'] as const,
+            ['type', type] as const,
+          ]);
+          const bytes = encodeMessage('Return', [['result', 'success'], ...args], keyBytes(commKey ?? undefined));
+          const decoder = hanvonFaceid.decoder(
+            hanvonFaceid.options.parse(commKey === null ? {} : { commKey }),
+            'device',
+          );
+          const punches = [...decoder.push(bytes), ...decoder.end()].flatMap((one) =>
+            one.kind === 'punch' ? [one.punch] : [],
+          );
+          expect(
+            punches.map(({ deviceUserId, wallTime, verify }) => ({ id: deviceUserId, time: wallTime, type: verify })),
+          ).toEqual(records);
         }),
       );
     },

@@ -2,14 +2,25 @@
 import fc from 'fast-check';
 import { expect } from 'vitest';
 import type { WallTime } from '../../src/core/time.js';
-import { decodePacket, encodePacket, tcpFrame, untcp, TCP_FRAMES } from '../../src/drivers/zk-standalone/codec.js';
+import {
+  decodePacket,
+  decodePrepared,
+  encodeChunkRequest,
+  encodeDataRequest,
+  encodePacket,
+  tcpFrame,
+  untcp,
+  TCP_FRAMES,
+} from '../../src/drivers/zk-standalone/codec.js';
 import {
   decodeAttendance,
   decodeEvent,
+  decodeSizes,
   decodeTime,
   decodeUser,
   encodeAttendance,
   encodeEvent,
+  encodeSizes,
   encodeTime,
   encodeUser,
 } from '../../src/drivers/zk-standalone/records.js';
@@ -91,6 +102,50 @@ export const zkRoundTrips: readonly RoundTrip[] = [
       fc.assert(
         fc.property(fields(textId, eventTime), fc.constantFrom(32, 36, 37, 52), (one, size) => {
           expect(decodeEvent(encodeEvent(one, size), 'auto')).toMatchObject([{ ...one, uid: null }]);
+        }),
+      ),
+  },
+  {
+    name: 'events with the id as a number of two or four bytes',
+    check: () =>
+      fc.assert(
+        fc.property(
+          fields(fc.integer({ min: 1, max: 0xffff }).map(String), eventTime),
+          fc.constantFrom(10, 12, 14),
+          ({ uid, userId, ...one }, size) => {
+            const id = size === 12 ? { userId, shortId: null } : { userId: null, shortId: Number(userId) };
+            expect(decodeEvent(encodeEvent({ uid, userId, ...one }, size), 'auto')).toMatchObject([{ ...one, ...id }]);
+          },
+        ),
+      ),
+  },
+  {
+    name: 'counters of 80 and 92 bytes',
+    check: () =>
+      fc.assert(
+        fc.property(fc.nat(), fc.nat(), fc.nat(), fc.constantFrom(80, 92), (users, records, capacity, size) => {
+          const bytes = encodeSizes({ users, records, userCapacity: capacity, recordCapacity: capacity }, size);
+          expect(bytes.length).toBe(size);
+          expect(decodeSizes(bytes)).toEqual({
+            ...{ users, records, userCapacity: capacity, recordCapacity: capacity },
+            recordsFree: Math.max(0, capacity - records),
+            faces: size === 92 ? users : null,
+          });
+        }),
+      ),
+  },
+  {
+    name: 'requests for a data set, and what is prepared',
+    check: () =>
+      fc.assert(
+        fc.property(word, fc.nat(0xffffffff), fc.nat(0xffffffff), (command, what, length) => {
+          const request = Buffer.from(encodeDataRequest(command, what));
+          expect([request[0], request.readUInt16LE(1), request.readUInt32LE(3), request.length]).toEqual([
+            ...[1, command, what, 11],
+          ]);
+          const chunk = Buffer.from(encodeChunkRequest(what, length));
+          expect([chunk.readUInt32LE(0), chunk.readUInt32LE(4), chunk.length]).toEqual([what, length, 8]);
+          expect(decodePrepared(Buffer.concat([Uint8Array.of(0), chunk.subarray(4)]))).toBe(length);
         }),
       ),
   },
