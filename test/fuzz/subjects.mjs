@@ -1,0 +1,106 @@
+/**
+ * What is fuzzed: every driver of `src/drivers/index.ts` as compiled, with its captures cut into messages, and the options under
+ * which they are read. A driver without captures is an error. Beside them stand planted drivers that do what is forbidden:
+ * a run begins by catching those, so that a net with a hole is found out before it catches nothing.
+ */
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { parseHex } from '../../dist/core/bytes.js';
+import { DRIVERS } from '../../dist/drivers/index.js';
+
+const CAPTURES = new URL('../captures/', import.meta.url).pathname;
+const FRAME_BYTES_MAX = 1500;
+
+/** Options beyond the defaults: other layouts, other encodings, keys of the captures. */
+const OPTIONS = {
+  'zk-standalone': [{}, { recordBytes: 8 }, { recordBytes: 16, verifyStateOrder: 'state-first', encoding: 'gbk' }],
+  'hanvon-faceid': [{}, { commKey: '2580' }],
+  'usb-file': [{ serial: 'TEST0001' }],
+};
+
+function decode(driver, options, from, bytes) {
+  const decoder = driver.decoder(options, from);
+  return [...decoder.push(bytes), ...decoder.end()];
+}
+
+/** A capture as messages; it is read with the options that leave the least noise. */
+function framesOf(driver, options, { from, bytes }) {
+  const noise = (told) => told.reduce((sum, one) => sum + (one.kind === 'noise' ? one.bytes.length : 0), 0);
+  const [best] = options.map((one) => decode(driver, one, from, bytes)).sort((one, other) => noise(one) - noise(other));
+  return best.filter((one) => one.kind !== 'punch').map((one) => Buffer.from(one.bytes.subarray(0, FRAME_BYTES_MAX)));
+}
+
+function loadSamples(driver, options) {
+  const directory = join(CAPTURES, driver.name);
+  return readdirSync(directory)
+    .filter((name) => name.endsWith('.cap'))
+    .map((name) => {
+      const text = readFileSync(join(directory, name), 'utf8');
+      const from = /^# from: (device|gateway)$/m.exec(text)?.[1];
+      if (!from) throw new Error(`${driver.name}/${name}: "# from:" is missing`);
+      return { from, frames: framesOf(driver, options, { from, bytes: parseHex(text) }) };
+    })
+    .filter((sample) => sample.frames.length > 0);
+}
+
+/** `{ driver, options[], samples[] }` of one driver by its name. */
+export function subjectOf(name) {
+  const planted = PLANTED[name];
+  if (planted)
+    return { driver: planted, options: [{}], samples: [{ from: 'device', frames: [Buffer.from('planted')] }] };
+  const driver = DRIVERS.find((one) => one.name === name);
+  if (!driver) throw new Error(`no driver ${name}; there are ${NAMES.join(', ')}`);
+  const options = (OPTIONS[name] ?? [{}]).map((one) => driver.options.parse(one));
+  const samples = loadSamples(driver, options);
+  if (samples.length === 0) throw new Error(`${name} has no captures to spoil`);
+  return { driver, options, samples };
+}
+
+export const NAMES = DRIVERS.map((one) => one.name);
+
+const harmless = (name, parts) => ({
+  name,
+  decoder: () => ({ push: () => [], end: () => [] }),
+  scrub: (_options, _from, bytes) => bytes,
+  ...parts,
+});
+const pushing = (push) => ({ decoder: () => ({ push, end: () => [] }) });
+const kept = [];
+
+/** What each does wrong is the text that a run must report. */
+export const PLANTED = Object.fromEntries(
+  [
+    harmless(
+      'planted-throws',
+      pushing((chunk) => (chunk[0] === 0xff ? null.a : [])),
+    ),
+    harmless(
+      'planted-slow',
+      // Once for each input, at its end, or a run of many pieces would look like a hang.
+      {
+        decoder: () => {
+          let marked = false;
+          const end = () => {
+            for (const until = performance.now() + 60; marked && performance.now() < until;);
+            return [];
+          };
+          return { push: (chunk) => ((marked ||= chunk[0] === 0xff), []), end };
+        },
+      },
+    ),
+    harmless(
+      'planted-hangs',
+      pushing((chunk) => {
+        while (chunk[0] === 0xff);
+        return [];
+      }),
+    ),
+    harmless(
+      'planted-keeps',
+      pushing(() => (kept.push(new Uint8Array(20_000)), [])),
+    ),
+    harmless('planted-shortens', { scrub: (_options, _from, bytes) => bytes.subarray(0, 3) }),
+    harmless('planted-hears', { called: { hear: (first) => ({ is: first[0] === 0xff ? 'perhaps' : 'no' }) } }),
+    harmless('planted-reads', { search: { read: (bytes) => (bytes[0] === 0xff ? bytes.none.serial : null) } }),
+  ].map((one) => [one.name, one]),
+);
