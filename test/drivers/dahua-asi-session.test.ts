@@ -351,9 +351,14 @@ describe('the other side', () => {
     theirs.destroy();
   });
 
-  test('a terminal that is busy is not taken for another device', async () => {
-    const rig = newRig({ faults: { 'busy-error': '1' } });
-    await expect(rig.run(rig.readAll())).rejects.toMatchObject({ code: 'bad-reply' });
+  test('a busy terminal is asked again in the same session', async () => {
+    const rig = newRig({ faults: { 'busy-error': '2' } });
+    expect(keys((await rig.run(rig.readAll())).punches)).toEqual(made(rig));
+  });
+
+  test('a terminal that stays busy is told as such, not taken for another device', async () => {
+    const rig = newRig({ faults: { 'busy-error': '3' } });
+    await expect(rig.run(rig.readAll())).rejects.toMatchObject({ code: 'terminal-busy' });
     expect(keys((await rig.run(rig.readAll())).punches)).toEqual(made(rig));
   });
 

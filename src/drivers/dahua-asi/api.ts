@@ -32,7 +32,7 @@ export interface RpcSession extends AsyncDisposable {
 }
 
 export interface Api extends AsyncDisposable {
-  /** A reading: asked again when nothing answers. */
+  /** A reading: asked again when nothing answers or the terminal is busy. Throws `terminal-busy` when it stays so. */
   get(path: string, waitingFor: string): Promise<CgiAnswer>;
   /** A change: asked once. */
   change(path: string, waitingFor: string): Promise<CgiAnswer>;
@@ -42,6 +42,9 @@ export interface Api extends AsyncDisposable {
 }
 
 const KEEP_ALIVE_MS = 30_000;
+const BUSY = 503;
+/** Pause before a busy terminal is asked again. */
+const BUSY_MS = 2000;
 const JSON_TYPE = { 'Content-Type': 'application/json' };
 
 const objectOf = (value: unknown): Readonly<Record<string, unknown>> =>
@@ -60,7 +63,7 @@ function answerOf(told: Readonly<Record<string, unknown>>): RpcAnswer {
   };
 }
 
-export function createApi(http: HttpClient, options: DahuaOptions, wire: Wire): Api {
+export function createApi(http: HttpClient, options: DahuaOptions, wire: Wire, signal: AbortSignal): Api {
   const timeoutMs = options.answerTimeoutMs;
   let closed = false;
   let id = 0;
@@ -120,7 +123,14 @@ export function createApi(http: HttpClient, options: DahuaOptions, wire: Wire): 
   };
 
   return {
-    get: (path, waitingFor) => ask(path, waitingFor, options.retries),
+    async get(path, waitingFor) {
+      for (let left = options.retries; ; left -= 1) {
+        const answer = await ask(path, waitingFor, options.retries);
+        if (answer.status !== BUSY) return answer;
+        if (left <= 0) throw fail('terminal-busy', { reason: `${BUSY}` });
+        await wire.clock.sleep(BUSY_MS, signal);
+      }
+    },
     change: (path, waitingFor) => ask(path, waitingFor, 0),
     attach: (path) => http.stream({ method: 'GET', path, timeoutMs, waitingFor: 'event stream' }),
     async openRpc() {

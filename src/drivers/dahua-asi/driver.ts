@@ -46,7 +46,7 @@ export const dahuaAsi: DahuaDriver = {
     const login =
       options.authPassword === undefined ? null : { user: options.authUser, password: options.authPassword };
     const http = createHttpClient({ link, wire, signal, driver: 'dahua-asi', login });
-    return Promise.resolve(createSession(createApi(http, options, wire), options, wire, signal));
+    return Promise.resolve(createSession(createApi(http, options, wire, signal), options, wire, signal));
   },
   decoder: createDecoder,
   scrub: (_options, from, bytes, masks) => scrubDahua(from, bytes, masks),
