@@ -236,8 +236,9 @@ export function createIntake(parts: IntakeParts): Intake {
       let count = 0;
       let impossible = 0;
       for (const record of page.punches) {
-        const delivery: Delivery =
-          record.source === 'realtime' || record.source === 'push' || live ? 'live' : 'backfill';
+        const asItHappened = record.source === 'realtime' || record.source === 'push';
+        // What a terminal kept through an outage is never live, whatever was read before (requirements 4.4).
+        const delivery: Delivery = asItHappened || (live && record.source === 'poll') ? 'live' : 'backfill';
         const fact = factOf(record, serial, delivery);
         if (tx.addPunch(fact) === null) continue;
         count += 1;
