@@ -163,7 +163,8 @@ export function formatCapture(capture: Capture, sizeBytesMax = CAPTURE_BYTES_MAX
  */
 export function parseCapture(text: string): Capture {
   const header: Record<string, string> = {};
-  const entries: CaptureEntry[] = [];
+  // The pieces of an entry are joined at the end: one of 64 KiB comes in two thousand lines.
+  const entries: (Omit<CaptureEntry, 'bytes'> & { readonly pieces: Uint8Array[] })[] = [];
   let lastMs = 0;
   text.split(/\r?\n/).forEach((line, index) => {
     if (line.trim() === '') return;
@@ -178,18 +179,23 @@ export function parseCapture(text: string): Capture {
     const bytes = parseLine(match[4] ?? '', index + 1, line.length - line.replace(/^[\s\d]*[<>]\.?\s*/, '').length);
     lastMs = Number(match[5] ?? match[1] ?? lastMs);
     const before = entries.at(-1);
-    if (match[3] === '.' && before?.direction === direction) {
-      entries[entries.length - 1] = { ...before, bytes: Uint8Array.from([...before.bytes, ...bytes]) };
-    } else if (bytes.length > 0) {
-      entries.push({ direction, atMs: lastMs, bytes, connection: Number(match[6] ?? 1) });
-    }
+    if (match[3] === '.' && before?.direction === direction) before.pieces.push(bytes);
+    else if (bytes.length > 0)
+      entries.push({ direction, atMs: lastMs, pieces: [bytes], connection: Number(match[6] ?? 1) });
   });
-  return { header, entries };
+  return {
+    header,
+    entries: entries.map(({ pieces, ...entry }) => ({ ...entry, bytes: Uint8Array.from(Buffer.concat(pieces)) })),
+  };
 }
 
 function parseLine(code: string, line: number, columnsBefore: number): Uint8Array {
-  // Line breaks and blanks in front make parseHex count lines and columns as the file does.
-  return parseHex(`${'\n'.repeat(line - 1)}${' '.repeat(Math.max(0, columnsBefore))}${code}`);
+  try {
+    return parseHex(code);
+  } catch {
+    // Line breaks and blanks in front make parseHex count lines and columns as the file does; only a fault is worth them.
+    return parseHex(`${'\n'.repeat(line - 1)}${' '.repeat(Math.max(0, columnsBefore))}${code}`);
+  }
 }
 
 /** All bytes of one direction, joined: what `decode` wants. */
