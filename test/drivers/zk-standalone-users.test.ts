@@ -125,6 +125,17 @@ describe('what is refused', () => {
   });
 });
 
+test('a list that was cut off: nobody is written into a slot that only looks free, and nobody is taken for gone', async () => {
+  const rig = zkRig({ faults: { 'truncate-users': '1' } });
+  await withUsers(rig, async (users) => {
+    await expect(users.put({ id: '99', name: 'Zoe' })).rejects.toMatchObject({ code: 'user-refused' });
+    await expect(users.remove('42')).rejects.toMatchObject({ code: 'user-refused' });
+    // Who is in the list is known for certain.
+    await users.put({ id: '20250018', name: '王' });
+  });
+  expect(rig.terminal.users().map((user) => user.name)).toEqual(['张三', '王', 'Anna']);
+});
+
 test('an empty terminal takes its first person', async () => {
   const rig = zkRig({ users: [], records: [] });
   await withUsers(rig, (users) => users.put({ id: '7', name: '第一' }));

@@ -37,6 +37,7 @@ export const zkStandalone: Driver<ZkOptions> = {
     'repeat-events',
     'deaf-to-options',
     'refuse-users',
+    'truncate-users',
     'small-ring',
     'lose',
     'repeat',

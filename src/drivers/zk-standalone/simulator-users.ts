@@ -5,7 +5,7 @@
 import { Reader } from '../../core/bytes.js';
 import type { SimulatedUser } from '../driver.js';
 import { decodeUser, encodeUser, userFields, type UserBytes } from './records.js';
-import { uidOf, withLength, type SimulatorState } from './simulator-state.js';
+import { faultNumber, uidOf, withLength, type SimulatorState } from './simulator-state.js';
 
 const UID_MAX = 65_534;
 
@@ -34,8 +34,9 @@ export function userRecord(state: SimulatorState, user: SimulatedUser): Uint8Arr
 
 /** The user table as a data set. */
 export function userSet(state: SimulatorState): Uint8Array {
+  const lost = faultNumber(state, 'truncate-users', 1) ?? 0;
   return withLength(
-    state.users.map((user) => userRecord(state, user)),
+    state.users.slice(0, Math.max(0, state.users.length - lost)).map((user) => userRecord(state, user)),
     state.options.userBytes,
   );
 }

@@ -18,6 +18,13 @@ const UID_MAX = 65_534;
 const NUMERIC_ID_MAX = 0xffffffff;
 const ID_BYTES_MAX = 24;
 
+interface UserList {
+  readonly sizes: Sizes;
+  readonly records: readonly UserRecord[];
+  /** Not fewer came than the terminal counts. */
+  readonly complete: boolean;
+}
+
 /** Gives one option's value, or null. */
 type ReadOption = (key: string) => Promise<string | null>;
 
@@ -29,12 +36,27 @@ export function createUsers(context: LogContext, readOption: ReadOption): Termin
     if (idDigits === undefined) idDigits = Number(await unlessSilent(readOption('~PIN2Width'))) || null;
     return idDigits ?? ID_BYTES_MAX;
   };
-  const read = async (): Promise<{ readonly sizes: Sizes; readonly records: readonly UserRecord[] }> => {
+  const read = async (): Promise<UserList> => {
     const sizes = await readSizes(context);
     const records = await readUserTable(context, sizes);
     // A slot chosen blindly would overwrite somebody.
     if (!records) throw refused('its list of people has an unknown layout', '其人员名单的布局未知');
-    return { sizes, records };
+    const complete = sizes.users === null || records.length >= sizes.users;
+    if (!complete)
+      context.note({
+        code: 'count-mismatch',
+        text: `the terminal counts ${sizes.users} people and lists ${records.length}`,
+        data: { announced: sizes.users, listed: records.length },
+      });
+    return { sizes, records, complete };
+  };
+  /** Who is not in a list that was cut off may be there all the same, and so may be the owner of the slot that looks free. */
+  const demandWhole = ({ complete }: UserList): void => {
+    if (!complete)
+      throw refused(
+        'its list could not be read completely, and a person already there would be overwritten',
+        '未能完整读取人员名单，写入可能覆盖已有人员',
+      );
   };
   const write = async (command: number, data: Uint8Array): Promise<void> => {
     const { conversation, options } = context;
@@ -46,7 +68,8 @@ export function createUsers(context: LogContext, readOption: ReadOption): Termin
   };
   const put = async (user: TerminalUser): Promise<void> => {
     checkId(user.id, await idDigitsMax());
-    const { sizes, records } = await read();
+    const list = await read();
+    const { sizes, records } = list;
     const known = records.filter((record) => record.user.id === user.id);
     const encoding = writingEncoding(context, records);
     for (const { raw } of known) {
@@ -54,6 +77,7 @@ export function createUsers(context: LogContext, readOption: ReadOption): Termin
       if (Buffer.compare(changed, raw) !== 0) await write(COMMAND.USER_WRQ, changed);
     }
     if (known.length > 0) return;
+    demandWhole(list);
     if (sizes.userCapacity !== null && sizes.userCapacity > 0 && records.length >= sizes.userCapacity)
       throw fail('terminal-full');
     const raw = newRecord(context, user, records, sizes, encoding);
@@ -63,8 +87,11 @@ export function createUsers(context: LogContext, readOption: ReadOption): Termin
   const isThere = async (id: string): Promise<boolean> =>
     (await read()).records.some((record) => record.user.id === id);
   const remove = async (id: string): Promise<void> => {
-    const { records } = await read();
-    for (const { user } of records.filter((record) => record.user.id === id)) {
+    const list = await read();
+    const { records } = list;
+    const known = records.filter((record) => record.user.id === id);
+    if (known.length === 0) demandWhole(list);
+    for (const { user } of known) {
       try {
         await write(COMMAND.DELETE_USER, new Writer('little').u16(user.uid).bytes());
       } catch (error) {
