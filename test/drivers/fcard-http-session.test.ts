@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { hex } from '../../src/core/bytes.js';
 import { GatewayError } from '../../src/core/errors.js';
-import type { Decoded, Masks } from '../../src/drivers/driver.js';
+import type { Decoded, Masks, PunchPage } from '../../src/drivers/driver.js';
 import { seededRandom } from '../../src/drivers/faults.js';
 import { fcardHttp } from '../../src/drivers/fcard-http/driver.js';
 import type { FcardHttpTerminal } from '../../src/drivers/fcard-http/simulator.js';
@@ -77,9 +77,23 @@ describe('records', () => {
       verify: 'face',
       direction: 'in',
       seq: 1,
-      source: 'push',
+      source: 'replay',
     });
     expect(Buffer.from(punches[0]?.raw ?? []).toString('utf8')).not.toMatch(/IdentityCard|150203/);
+  });
+
+  test('what the terminal kept is told as such, and what comes after it as it happens, whatever its clock says', async () => {
+    const rig = bench();
+    const connection = await rig.run(open(rig));
+    const punchesIn = (pages: readonly PunchPage[]): number => pages.flatMap(({ punches }) => punches).length;
+    const reading = readPages(connection, null, { follow: true }, (pages) => punchesIn(pages) === 7);
+    await rig.run(rig.clock.sleep(100_000, new AbortController().signal));
+    rig.terminal.setClockOffset(-3_600_000);
+    rig.terminal.punch('42');
+    const { pages } = await rig.run(reading);
+    const sources = pages.flatMap((page) => page.punches.map(({ source }) => source));
+    expect(sources).toEqual(['replay', 'replay', 'replay', 'replay', 'replay', 'replay', 'push']);
+    await rig.run(connection.close());
   });
 
   test('refusals are answered and are no punches; what cannot be read is refused, then passed over', async () => {

@@ -148,7 +148,11 @@ export function decodeRecord(detail: Json): IdentifyRecord {
 }
 
 /** The record as a punch; null for refusals, and where nobody is named. */
-export function punchOf(record: IdentifyRecord, where: Zone): PunchRecord | null {
+export function punchOf(
+  record: IdentifyRecord,
+  where: Zone,
+  source: PunchRecord['source'] = 'push',
+): PunchRecord | null {
   const verify = methodOf(record.event);
   if (verify === null || record.userId === '') return null;
   return {
@@ -161,7 +165,7 @@ export function punchOf(record: IdentifyRecord, where: Zone): PunchRecord | null
     verifyRaw: record.event,
     score: null,
     seq: record.id,
-    source: 'push',
+    source,
     raw: record.raw,
   };
 }

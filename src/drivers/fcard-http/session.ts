@@ -24,6 +24,9 @@ const DEAF_KEEP_ALIVES = 4;
 /** A record that cannot be read is refused so many times; then it must not hold up those behind it. */
 const UNREADABLE_TRIES = 5;
 const BODY_BYTES_MAX = 4 * 1024 * 1024;
+const FRESH_MS = 300_000;
+/** Records that are known to be stored; of older ones the journal knows. */
+const STORED_MAX = 4096;
 
 const keyOf = (record: IdentifyRecord): string => `${record.id ?? ''} ${record.at} ${record.userId} ${record.event}`;
 
@@ -199,10 +202,15 @@ export function openSession(link: Duplex, options: FcardHttpOptions, wire: Wire,
     });
   };
 
-  async function* give(delivery: Delivery): AsyncGenerator<PunchPage, void> {
-    const punch = punchOf(delivery.record, wire.zone);
+  /** Until everything has come, what is not of now was kept in the terminal; afterwards it can only be told by a wrong clock. */
+  const sourceOf = ({ at }: IdentifyRecord, drained: boolean): 'push' | 'replay' =>
+    drained || Math.abs(clock.now() - at) <= FRESH_MS ? 'push' : 'replay';
+
+  async function* give(delivery: Delivery, drained: boolean): AsyncGenerator<PunchPage, void> {
+    const punch = punchOf(delivery.record, wire.zone, sourceOf(delivery.record, drained));
     const page: PunchPage = { punches: punch ? [punch] : [], cursor: null, drained: false, count: null };
     pending.set(page, () => {
+      if (stored.size >= STORED_MAX) stored.clear();
       stored.add(keyOf(delivery.record));
       delivery.settle(true);
     });
@@ -232,7 +240,7 @@ export function openSession(link: Duplex, options: FcardHttpOptions, wire: Wire,
       assertAlive();
       const delivery = await inbox.take(STEP_MS);
       if (delivery) {
-        yield* give(delivery);
+        yield* give(delivery, drained);
         toldAt = clock.ticks();
         continue;
       }
