@@ -241,6 +241,33 @@ describe('the communication key', () => {
   );
 });
 
+describe('a stranger who knows the serial number', () => {
+  test('and not the key ends no session of one who does', async () => {
+    const bench = await playByHand({ commKey: 's3cret' });
+    expect(textOf(await bench.ask('GET', `${GREETING}&pushcommkey=s3cret`))).toContain('GET OPTION FROM');
+    for (const target of [`${GREETING}&pushcommkey=wrong`, GREETING, '/iclock/getrequest?SN=TEST0001&ComKey=wrong'])
+      expect(await bench.ask('GET', target)).toBeNull();
+    expect(textOf(await bench.ask('GET', '/iclock/ping?SN=TEST0001'))).toBe('OK');
+    await bench.dispose();
+  });
+
+  test('can put no option of his own into the greeting by way of a stamp', async () => {
+    const bench = await playByHand();
+    await bench.ask('GET', GREETING);
+    const { done } = follow(bench);
+    const stamp = encodeURIComponent('77\nTimeZone=-11');
+    await bench.ask('POST', `/iclock/cdata?SN=TEST0001&table=ATTLOG&Stamp=${stamp}`, TWO);
+    await bench.ask(
+      'POST',
+      `/iclock/cdata?SN=TEST0001&table=OPERLOG&Stamp=${stamp}`,
+      'OPLOG 0\t0\t2026-09-10 08:00:00\n',
+    );
+    expect(textOf(await bench.ask('GET', GREETING))?.match(/^TimeZone=.*$/gm)).toEqual(['TimeZone=8']);
+    await bench.dispose();
+    await done;
+  });
+});
+
 describe('callers', () => {
   const hear = (text: string): unknown => zkPush.called?.hear(Buffer.from(text));
 

@@ -128,6 +128,8 @@ describe('following', () => {
     });
     expect(keys(punches)).toEqual(held(rig));
     expect(punches.length).toBe(81);
+    // It was made long ago, so it must not be given the time of its receipt.
+    expect(punches.find(({ wallTime }) => wallTime === '2021-01-01 08:00:00')?.source).toBe('replay');
     expect(empty).toBeGreaterThan(150);
   });
 
@@ -149,13 +151,15 @@ describe('following', () => {
 
     const wrong = newRig({ records: [], simulatorOptions: { obeysDate: false } });
     wrong.terminal.setClockOffset(-8 * 3_600_000);
-    await followed(wrong, async () => {
+    const { punches } = await followed(wrong, async () => {
       await wait(wrong, 120_000);
       for (const userId of ['42', '20250017', '20250018']) {
         wrong.terminal.punch(userId);
         await wait(wrong, 30_000);
       }
     });
+    // They came as they happened, whatever the clock says.
+    expect(punches.map(({ source }) => source)).toEqual(['push', 'push', 'push']);
     expect(wrong.findings.filter(({ code }) => code === 'clock-odd')).toMatchObject([{ data: { quarters: -32 } }]);
   });
 

@@ -48,6 +48,8 @@ export function createPeople(parts: PeopleParts): People {
   const { clock } = wire;
   const lines = new Map<string, UserLine>();
   let lineAt = 0;
+  /** A terminal tells of persons unasked too; what nobody waits for is not kept, with its passwords, for the life of the session. */
+  let gathering = false;
 
   const succeed = (result: CommandResult | 'unanswered'): CommandResult => {
     if (result === 'unanswered') throw refused('it never told the result', '考勤机没有回报结果');
@@ -73,14 +75,19 @@ export function createPeople(parts: PeopleParts): People {
   /** Asks, and gathers lines until `enough`, or none has come for a while after the result. */
   const gather = async (command: string, enough: () => boolean): Promise<void> => {
     lines.clear();
-    const result = await run(command);
-    if (result !== 'unanswered' && result.returned < 0) {
-      // "Nothing matches" and "no data" are answers.
-      if (isUnsupported(result.returned) || !(isNobody(result.returned) || result.returned === -1)) succeed(result);
+    gathering = true;
+    try {
+      const result = await run(command);
+      if (result !== 'unanswered' && result.returned < 0) {
+        // "Nothing matches" and "no data" are answers.
+        if (isUnsupported(result.returned) || !(isNobody(result.returned) || result.returned === -1)) succeed(result);
+      }
+      if (result === 'unanswered' && lines.size === 0) succeed(result);
+      const since = clock.ticks();
+      while (!enough() && clock.ticks() - Math.max(since, lineAt) < LATE_MS) await pause(clock, signal);
+    } finally {
+      gathering = false;
     }
-    if (result === 'unanswered' && lines.size === 0) succeed(result);
-    const since = clock.ticks();
-    while (!enough() && clock.ticks() - Math.max(since, lineAt) < LATE_MS) await pause(clock, signal);
   };
 
   const find = async (id: string): Promise<UserLine | null> => {
@@ -105,6 +112,7 @@ export function createPeople(parts: PeopleParts): People {
 
   return {
     heard(user) {
+      if (!gathering) return;
       lines.set(user.pin, user);
       lineAt = clock.ticks();
     },

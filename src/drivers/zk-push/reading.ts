@@ -24,6 +24,8 @@ export interface Reading {
   /** The log was cleared: read everything soon. */
   readAgain(): void;
   readonly querying: boolean;
+  /** Everything that it held was read in this session. */
+  readonly settled: boolean;
 }
 
 export interface ReadingParts {
@@ -51,6 +53,7 @@ export function createReading(parts: ReadingParts): Reading {
   const pending = new WeakMap<PunchPage, () => void>();
   const quietMs = options.quietSeconds * 1000;
   let querying = false;
+  let settled = false;
   let again = false;
   let cannotBeAsked = false;
   let position: Position = positionOf(null);
@@ -296,6 +299,7 @@ export function createReading(parts: ReadingParts): Reading {
         drained: true,
         count: announced === null ? null : { announced, decoded: tally.count },
       };
+      settled = !short;
       // A short full read is not tried again at once; the next one is a day away, or the next session.
       if (short) position = { ...position, fullReadAt: began };
     } finally {
@@ -343,6 +347,9 @@ export function createReading(parts: ReadingParts): Reading {
     readAgain: () => void (again = true),
     get querying() {
       return querying;
+    },
+    get settled() {
+      return settled;
     },
   };
 }

@@ -56,6 +56,8 @@ export interface ReceptionParts {
   readonly channel: Channel;
   /** Whether punches of the past were asked for and are awaited. */
   readonly querying: () => boolean;
+  /** Whether everything it held was read, so that what it brings unasked has just been made. */
+  readonly settled: () => boolean;
   readonly onUser: (user: UserLine) => void;
   /** Its log was cleared: what is known of it no longer holds. */
   readonly onCleared: () => void;
@@ -122,11 +124,13 @@ export function createReception(
     };
   };
 
-  /** Punches as they happen carry the time of now; others come from its memory, asked for or not. */
+  /** Punches as they happen carry the time of now, or that of a wrong clock; others come from its memory, asked for or not. */
   const sourceOf = (at: string, now: number): 'push' | 'poll' | 'replay' => {
     const instant = wallToInstant(at as Parameters<typeof wallToInstant>[0], wire.zone);
     if (instant !== null && Math.abs(instant - now) <= FRESH_MS) return 'push';
-    return parts.querying() ? 'poll' : 'replay';
+    // What only a later complete read finds was not made between two polls either.
+    if (parts.querying()) return parts.settled() ? 'replay' : 'poll';
+    return parts.settled() ? 'push' : 'replay';
   };
 
   const takePunches = async (body: Uint8Array, stamp: string | null, gone: AbortSignal): Promise<HttpReply | null> => {
@@ -262,17 +266,18 @@ export function createReception(
     return say(channel.handOut(own ?? known.encoding ?? (known.language === '83' ? 'gbk' : 'utf-8')));
   };
 
-  /** Null: go on. A wrong key ends the session; one that was not shown yet makes the terminal greet. */
+  /** A wrong key ends a session that never saw the right one; one that was not shown yet makes the terminal greet. */
   const gate = (call: HttpCall, request: Request): 'pass' | 'refuse' | 'greet' => {
     if (wanted === null) return 'pass';
     const given = keyIn(call.query);
-    if (given !== null) {
-      vouched = sameKey(given, wanted);
-      if (!vouched) parts.end(fail('auth-refused'));
-      return vouched ? 'pass' : 'refuse';
+    if (given !== null && sameKey(given, wanted)) {
+      vouched = true;
+      return 'pass';
     }
-    if (request.kind === 'greeting') {
-      parts.end(fail('auth-refused'));
+    if (given !== null || request.kind === 'greeting') {
+      // Anybody can say a serial number: one who does not know the key must not end the session of one who does.
+      if (!vouched) parts.end(fail('auth-refused'));
+      else once('key', { code: 'odd', text: 'A request came without the right communication key; not answered' });
       return 'refuse';
     }
     if (vouched) return 'pass';

@@ -47,6 +47,12 @@ const parameter = (query: URLSearchParams, wanted: string): string | null => {
   return null;
 };
 
+/** It goes back in the greeting, on a line of its own: what could end the line is no stamp. */
+const stampIn = (query: URLSearchParams): string | null => {
+  const told = parameter(query, 'STAMP')?.trim() ?? '';
+  return /^\w{1,24}$/.test(told) ? told : null;
+};
+
 export function serialIn(query: URLSearchParams): string | null {
   const told = parameter(query, 'SN')?.trim() ?? '';
   return told === '' ? null : told;
@@ -66,9 +72,7 @@ export function classify(method: string, path: string, query: URLSearchParams): 
         const table = parameter(query, 'TABLE');
         if (table === null) return unsupported;
         const name = table.toUpperCase();
-        return name === 'ATTPHOTO'
-          ? { kind: 'photo' }
-          : { kind: 'upload', table: name, stamp: parameter(query, 'STAMP') };
+        return name === 'ATTPHOTO' ? { kind: 'photo' } : { kind: 'upload', table: name, stamp: stampIn(query) };
       }
       if (parameter(query, 'TYPE')?.toLowerCase() === 'time') return { kind: 'time' };
       if (parameter(query, 'PIN') !== null) return { kind: 'stranger' };

@@ -83,6 +83,7 @@ export function openSession(link: Duplex, options: ZkPushOptions, wire: Wire, si
     onCall: createReception({
       ...{ options, wire, known, inbox, channel, end },
       querying: () => reading.querying,
+      settled: () => reading.settled,
       onUser: (user) => people.heard(user),
       onCleared: () => reading.readAgain(),
       onHeard: () => {
