@@ -218,7 +218,7 @@ export const FLEET: readonly Seat[] = [
   {
     ...plain,
     ...{ id: 'hanvon', driver: 'hanvon-faceid', serial: 'HANVON0010', reach: dialled('tcp', 'hanvon') },
-    simulator: ['commKey=20501', 'photoBytes=2000'],
+    simulator: ['commKey=20501', 'photoBytes=300'],
     secrets: { commKey: '20501' },
     faults: [
       ...ANY_WIRE,
