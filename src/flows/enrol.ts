@@ -19,7 +19,7 @@ import type { Classes } from '../classes/classes.js';
 import { GatewayError } from '../core/errors.js';
 import type { Log } from '../core/log.js';
 import { instantToDate, type Clock, type Zone } from '../core/time.js';
-import type { Capability, TerminalSession, TerminalUser } from '../drivers/driver.js';
+import type { Capability, TerminalSession, TerminalUser, TerminalUsers } from '../drivers/driver.js';
 import type { Store } from '../store/store.js';
 
 export interface EnrolParts {
@@ -45,6 +45,9 @@ const RETRY_MS = 3_600_000;
 /** Even when nothing seems to be to do, the terminal is looked at once a day: somebody may have deleted people at its menu. */
 const LOOK_MS = 86_400_000;
 
+/** The name of somebody in a version of a roster; '' where it is not known any more. */
+type NameOf = (one: WantedUser | undefined) => string;
+
 interface Task {
   readonly wanted: WantedUser;
   readonly row: TerminalUserRow | undefined;
@@ -54,11 +57,28 @@ export function createEnrolment(parts: EnrolParts): Enrolment {
   const { terminalId, capabilities, store, classes, clock, log } = parts;
   const writes = capabilities.has('users.write');
   let lookedTicks: number | null = null;
+  /** The terminal would not show who is in it. */
+  let refusedTicks: number | null = null;
+  /** When the terminal would not tell whom it knows. */
+  let unlistedTicks: number | null = null;
 
   const rowsById = (): ReadonlyMap<string, TerminalUserRow> =>
     new Map(terminalUsers(store, terminalId).map((row) => [row.deviceUserId, row]));
   const wantedNow = (): readonly WantedUser[] =>
     wantedOn(classes.all(), terminalId, instantToDate(clock.now(), parts.zone));
+
+  /** Names of one step: a roster is decrypted once, not for each of its people. */
+  const namesBook = (): NameOf => {
+    const rosters = new Map<string, ReadonlyMap<string, string>>();
+    return (one) => {
+      if (!one) return '';
+      const { classNo, rosterVersion, traineeNo } = one;
+      const key = `${classNo} ${rosterVersion}`;
+      const names = rosters.get(key) ?? namesOf(store, classNo, rosterVersion);
+      rosters.set(key, names);
+      return names.get(traineeNo) ?? '';
+    };
+  };
 
   const isDone = ({ wanted, row }: Task, deviceSn: string): boolean => {
     if (row?.deviceSn !== deviceSn || row.traineeNo !== wanted.traineeNo) return false;
@@ -66,9 +86,15 @@ export function createEnrolment(parts: EnrolParts): Enrolment {
     return row.state === 'failed' && clock.now() - row.at < RETRY_MS;
   };
 
+  const failed = ({ wanted, row }: Task, reason: string, deviceSn: string): TerminalUserRow => ({
+    ...wanted,
+    ...{ terminalId, state: 'failed', reason, putByUs: row?.putByUs === true, deviceSn },
+    ...{ tries: (row?.tries ?? 0) + 1, at: clock.now() },
+  });
+
   const put = async (
     { wanted, row }: Task,
-    name: string,
+    nameOf: NameOf,
     there: TerminalUser | undefined,
     session: TerminalSession,
     deviceSn: string,
@@ -78,34 +104,56 @@ export function createEnrolment(parts: EnrolParts): Enrolment {
       row.deviceSn === deviceSn &&
       row.state !== 'removed' &&
       row.traineeNo === wanted.traineeNo;
+    const name = nameOf(wanted);
     const outcome = (state: TerminalUserRow['state'], reason: string | null, putByUs: boolean): TerminalUserRow => ({
       ...wanted,
       ...{ terminalId, state, reason, putByUs, deviceSn, at: clock.now() },
       tries: state === 'failed' ? (row?.tries ?? 0) + 1 : 0,
     });
-    // A short field may hold only the beginning of a long name.
-    const sameName = there !== undefined && there.name !== '' && name.startsWith(there.name);
-    if (sameName) return outcome('enrolled', null, ours);
-    if (there !== undefined && there.name !== '' && !ours) return outcome('failed', 'other-name', false);
+    if (there !== undefined && isName(there.name, name)) return outcome('enrolled', null, ours);
+    // Whoever we have put there goes by the name that we wrote; under another one it is somebody whom a person enrolled since.
+    const stillOurs = ours && isAsWritten(there, nameOf(row));
+    if (there !== undefined && there.name !== '' && !stillOurs) return outcome('failed', 'other-name', false);
     if (!writes || !session.users) return outcome(there ? 'enrolled' : 'failed', there ? null : 'by-hand', false);
     try {
       await session.users.put({ id: wanted.deviceUserId, name });
     } catch (error) {
-      if (!(error instanceof GatewayError) || !isRefusal(error)) throw error;
-      return outcome('failed', error.code === 'terminal-full' ? 'full' : error.code, ours);
+      if (!isRefusal(error)) throw error;
+      const failed = outcome('failed', error.code === 'terminal-full' ? 'full' : error.code, stillOurs);
+      // The terminal still shows the name of the roster that was written, by which this person is known as ours.
+      return stillOurs ? { ...failed, classNo: row.classNo, rosterVersion: row.rosterVersion } : failed;
     }
-    return outcome('enrolled', null, ours || there === undefined);
+    return outcome('enrolled', null, stillOurs || there === undefined);
   };
 
-  const withdraw = async (row: TerminalUserRow, session: TerminalSession): Promise<TerminalUserRow> => {
+  const withdraw = async (
+    row: TerminalUserRow,
+    there: TerminalUser | undefined,
+    nameOf: NameOf,
+    session: TerminalSession,
+  ): Promise<TerminalUserRow> => {
     const gone: TerminalUserRow = { ...row, state: 'removed', reason: null, tries: 0, at: clock.now() };
-    if (!row.putByUs || row.state !== 'enrolled') return gone;
+    // Also who was put there and could not be renamed later. Not who stands there under another name: a person did that.
+    if (!row.putByUs || !isAsWritten(there, nameOf(row))) return gone;
     try {
       await session.users?.remove(row.deviceUserId);
       return gone;
     } catch (error) {
-      if (!(error instanceof GatewayError) || !isRefusal(error)) throw error;
+      if (!isRefusal(error)) throw error;
       return { ...row, reason: error.code, tries: row.tries + 1, at: clock.now() };
+    }
+  };
+
+  /** Everybody in the terminal; null when it does not tell, and then it is not asked again for an hour. */
+  const list = async (users: TerminalUsers): Promise<readonly TerminalUser[] | null> => {
+    try {
+      unlistedTicks = null;
+      return await users.list();
+    } catch (error) {
+      if (!isRefusal(error)) throw error;
+      unlistedTicks = clock.ticks();
+      log.info({ terminal: terminalId, code: error.code }, 'the terminal does not tell whom it knows');
+      return null;
     }
   };
 
@@ -115,6 +163,7 @@ export function createEnrolment(parts: EnrolParts): Enrolment {
       const rows = rowsById();
       const wanted = wantedNow();
       const ids = new Set(wanted.map((one) => one.deviceUserId));
+      if (unlistedTicks !== null && clock.ticks() - unlistedTicks < RETRY_MS) return;
       const look = lookedTicks === null || clock.ticks() - lookedTicks >= LOOK_MS;
       const tasks = wanted.map((one) => ({ wanted: one, row: rows.get(one.deviceUserId) }));
       const todo = tasks.filter((task) => look || !isDone(task, deviceSn));
@@ -126,14 +175,16 @@ export function createEnrolment(parts: EnrolParts): Enrolment {
           (row.tries === 0 || clock.now() - row.at >= RETRY_MS),
       );
       if (todo.length === 0 && leaving.length === 0) return;
-      const there = new Map((await session.users.list()).map((user) => [user.id, user]));
+      const listed = await list(session.users);
+      if (listed === null) return;
+      const there = new Map(listed.map((user) => [user.id, user]));
+      const nameOf = namesBook();
       let changes = 0;
       for (const task of todo) {
         signal.throwIfAborted();
         if (changes >= STEP_PEOPLE) return;
-        const name = namesOf(store, task.wanted.classNo, task.wanted.rosterVersion).get(task.wanted.traineeNo) ?? '';
         const before = task.row;
-        const row = await put(task, name, there.get(task.wanted.deviceUserId), session, deviceSn);
+        const row = await put(task, nameOf, there.get(task.wanted.deviceUserId), session, deviceSn);
         if (before && isDone(task, deviceSn) && before.state === row.state && before.reason === row.reason) continue;
         noteTerminalUser(store, row);
         changes += 1;
@@ -141,7 +192,7 @@ export function createEnrolment(parts: EnrolParts): Enrolment {
       for (const row of leaving) {
         signal.throwIfAborted();
         if (changes >= STEP_PEOPLE) return;
-        const after = await withdraw(row, session);
+        const after = await withdraw(row, there.get(row.deviceUserId), nameOf, session);
         noteTerminalUser(store, after);
         changes += 1;
       }
@@ -161,5 +212,22 @@ export function createEnrolment(parts: EnrolParts): Enrolment {
   return self;
 }
 
-/** The terminal said no to this person; anything else ends the session. */
-const isRefusal = (error: GatewayError): boolean => error.code === 'user-refused' || error.code === 'terminal-full';
+/** Whether a terminal shows this name. A short field may hold only the beginning of a long one, and `?` for a rare character. */
+function isName(shown: string, name: string): boolean {
+  if (shown === '') return false;
+  let at = 0;
+  for (const [index, piece] of shown.split(/[?\uFFFD]+/).entries()) {
+    const found = name.indexOf(piece, at);
+    if (found < 0 || (index === 0 && found > 0)) return false;
+    at = found + piece.length;
+  }
+  return true;
+}
+
+/** Whether nobody is there under another name than the one that was written; where that is not known any more, it is believed. */
+const isAsWritten = (there: TerminalUser | undefined, written: string): boolean =>
+  there === undefined || there.name === '' || written === '' || isName(there.name, written);
+
+/** The terminal said no, or something that nobody understands: its people wait, its punches do not. Anything else ends the session. */
+const REFUSALS = new Set(['user-refused', 'terminal-full', 'bad-reply', 'short-frame']);
+const isRefusal = (error: unknown): error is GatewayError => error instanceof GatewayError && REFUSALS.has(error.code);
