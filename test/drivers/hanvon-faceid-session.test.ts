@@ -170,6 +170,43 @@ describe('windows', () => {
     expect(at('2030-05-05 00:00:00')).toBe('1970-01-01 07:50:02');
   });
 
+  describe('what is owed', () => {
+    const plan = (after: Cursor | null, minutes: number) =>
+      planRead({
+        ...{ after, now: (Date.UTC(2026, 8, 10, 4, 0, 0) + minutes * 60_000) as never, zone: SITE_ZONE },
+        ...{ shown: null, since: null, overlapMinutes: 10 },
+      });
+    const latest = '2026-09-10 11:59:00' as WallTime;
+
+    test('is not forgotten for a later and shorter window that is short too, and comes when it is due', () => {
+      let after: Cursor = plan(null, 0).short(latest);
+      for (let minutes = 1; minutes < 60; minutes += 1) after = plan(after, minutes).short(latest);
+      expect(after).toMatchObject({ owed: '' });
+      expect(plan(after, 61).window).toEqual({ from: null, to: null });
+    });
+
+    test('is tried in windows that are cut only when it is due, and ever less often', () => {
+      let after: Cursor = plan(null, 0).short(latest);
+      const cut: number[] = [];
+      for (let minutes = 1; minutes < 24 * 60; minutes += 1) {
+        const { cuts, short } = plan(after, minutes);
+        if (cuts) cut.push(minutes);
+        after = short(latest);
+      }
+      expect(cut).toEqual([60, 180, 420, 900]);
+    });
+  });
+
+  test('a punch of a far future hides no long absence that comes after it', () => {
+    const plan = (after: Cursor | null, days: number) =>
+      planRead({
+        ...{ after, now: (Date.UTC(2026, 8, 10, 4, 0, 0) + days * 86_400_000) as never, zone: SITE_ZONE },
+        ...{ shown: null, since: null, overlapMinutes: 10 },
+      });
+    const after = plan(null, 0).done('2030-01-01 08:00:00' as WallTime);
+    expect(plan(after, 30).window.from).toBe('2026-09-10 11:50:00');
+  });
+
   test('halves meet without a gap and end at one second', () => {
     const from = '2026-03-01 00:00:00' as WallTime;
     expect(halves({ from, to: '2026-03-01 00:00:09' as WallTime })).toEqual([

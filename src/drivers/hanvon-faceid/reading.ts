@@ -121,7 +121,7 @@ export async function* readLog(parts: ReadingParts, plan: Plan): AsyncGenerator<
       page = [];
     }
     const { total, groups } = step.value;
-    const cut = total === null || total === groups ? null : halves(bounded(window, seen));
+    const cut = total === null || total === groups || !plan.cuts ? null : halves(bounded(window, seen));
     if (cut !== null && commands < COMMANDS_MAX) {
       waiting.push(cut[1], cut[0]);
       continue;

@@ -25,8 +25,10 @@ export interface Plan {
   readonly window: Window;
   /** The position after this window was read completely; `latest` is the last punch it showed. */
   readonly done: (latest: WallTime | null) => Cursor;
-  /** The position when records were missing: the same window is owed, and tried again in an hour. */
+  /** The position when records were missing: the window is owed with what was owed before, and tried again in an hour, later in longer. */
   readonly short: (latest: WallTime | null) => Cursor;
+  /** Whether a window whose count differs is cut in two: not while something is owed, or a terminal that counts something else is never left in peace. */
+  readonly cuts: boolean;
 }
 
 export interface PlanParts {
@@ -41,6 +43,8 @@ export interface PlanParts {
 
 const HOUR_MS = 3_600_000;
 const DAY_SECONDS = 86_400;
+/** What is owed is tried again after an hour, two, four ... and then once a day. */
+const OWED_DOUBLINGS = 4;
 /** When the nightly window is due. */
 const NIGHT = '02:00';
 const FIRST = '2000-01-01 00:00:00' as WallTime;
@@ -96,7 +100,8 @@ export function planRead({ after, now, zone, shown, since, overlapMinutes }: Pla
   const dayDue = elapsed('dayAt') >= HOUR_MS;
   const weekDue = elapsed('weekAt') > now - nightBefore(now, zone);
   const owed = typeof after?.owed === 'string' ? after.owed : null;
-  const owedDue = owed !== null && elapsed('owedAt') >= HOUR_MS;
+  const owedTries = numberOr(after?.owedTries, 0);
+  const owedDue = owed !== null && elapsed('owedAt') >= HOUR_MS * 2 ** Math.min(owedTries, OWED_DOUBLINGS);
 
   const starts: WallTime[] = [];
   // Not later than either clock: a punch of a day that never was must not hide those that come after it.
@@ -111,17 +116,25 @@ export function planRead({ after, now, zone, shown, since, overlapMinutes }: Pla
 
   const position = (latest: WallTime | null): Record<string, string | number | null> => ({
     // A terminal that is empty has been read up to what its clock shows.
-    lastSeen: latest ?? lastSeen ?? earliest(...clocks),
+    // Nor later than our own clock: a punch made while the terminal's clock was far ahead would hide a long absence.
+    lastSeen: earliest(latest ?? lastSeen ?? earliest(...clocks), here),
     dayAt: dayDue ? now : numberOr(after?.dayAt, now),
     weekAt: weekDue ? now : numberOr(after?.weekAt, now),
   });
+  const waits = owed !== null && !owedDue;
   return {
     window: { from, to },
+    cuts: !waits,
     done: (latest) => ({
       ...position(later(lastSeen, latest)),
-      ...(owed !== null && !owedDue && !whole ? { owed, owedAt: numberOr(after?.owedAt, now) } : {}),
+      ...(waits && !whole ? { owed, owedAt: numberOr(after?.owedAt, now), owedTries } : {}),
     }),
-    short: (latest) => ({ ...position(later(lastSeen, latest)), owed: from ?? '', owedAt: now }),
+    short: (latest) => ({
+      ...position(later(lastSeen, latest)),
+      owed: owed === '' || from === null ? '' : earliest(from, ...(owed === null ? [] : [owed as WallTime])),
+      owedAt: waits ? numberOr(after?.owedAt, now) : now,
+      owedTries: owed === null ? 0 : owedTries + (waits ? 0 : 1),
+    }),
   };
 }
 
