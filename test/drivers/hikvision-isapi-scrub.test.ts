@@ -100,7 +100,8 @@ describe('events', () => {
     [{ employeeNoString: '' }, null],
     [{ employeeNoString: undefined, employeeNo: 7 }, 'face'],
     [{ employeeNoString: undefined, employeeNo: 0 }, null],
-    [{ time: 'soon' }, null],
+    [{ time: '2026/9/10 8:00' }, 'face'],
+    [{ time: '' }, null],
     [{ major: '5', minor: '75', serialNo: '1' }, 'face'],
   ])('%o is %s', (change, verify) => {
     const [punch] = punches(answer({ ...base, ...change }));

@@ -148,6 +148,39 @@ describe('search', () => {
     }
   });
 
+  test('what did not come is searched for again, wherever in the log it lies', async () => {
+    const old = { userId: '42', wallTime: '2019-06-01 08:00:00' as PunchPage['punches'][number]['wallTime'] };
+    const { rig } = bench({ records: [...history(3), old], faults: { 'truncate-dataset': '1' } });
+    const first = await rig.run(rig.readAll());
+    expect(first.punches).toHaveLength(3);
+    const second = await rig.run(rig.readAll(first.pages.at(-1)?.cursor ?? null));
+    expect(second.punches.map(keyOf)).toContain(keyOf(old));
+    expect(second.pages.at(-1)).toMatchObject({ drained: true, count: { announced: 4, decoded: 4 } });
+  });
+
+  test('a terminal that always counts too many is not read from the beginning for ever', async () => {
+    const { rig, terminal } = bench({ records: history(400), faults: { 'wrong-count': '' } });
+    const { stop } = await follow(rig);
+    await wait(rig, 400_000);
+    const before = searches(terminal);
+    await wait(rig, 65_000);
+    // All of it takes fourteen.
+    expect(searches(terminal) - before).toBeLessThan(5);
+    await stop();
+  });
+
+  test('a full memory that drops its oldest events moves none past a first reading that broke off', async () => {
+    const { rig, terminal } = bench({ records: history(400) });
+    const connection = await rig.run(rig.connect());
+    const first = await rig.run(readPages(connection, null, { follow: false }, (pages) => pages.length === 8));
+    await rig.run(connection.close());
+    terminal.state.events.splice(0, 150);
+    for (let index = 0; index < 150; index += 1) terminal.punch('42');
+    const rest = await rig.run(rig.readAll(first.pages.at(-1)?.cursor ?? null));
+    const got = new Set([...first.punches, ...rest.punches].map(keyOf));
+    expect(terminal.records().filter((record) => !got.has(keyOf(record)))).toEqual([]);
+  });
+
   test.each([
     { 'busy-error': '3' },
     { 'error-inside-ok': '1' },
@@ -282,6 +315,33 @@ describe('push', () => {
     await wait(rig, 1000);
     expect(terminal.pushed()).toBe(1);
     await stop();
+  });
+
+  test('of what was stored while we were away is told as such, though it does not say so itself', async () => {
+    const { rig, terminal } = pushing({ records: [], options: { live: 'stream' } });
+    const { pages, stop } = await follow(rig);
+    await wait(rig, 1000);
+    const event = terminal.punch('20250017');
+    await wait(rig, 3000);
+    const source = (): unknown =>
+      pages.flatMap((page) => page.punches).find((punch) => keyOf(punch) === keyOf(event))?.source;
+    expect(['push', 'realtime']).toContain(source());
+    await stop();
+
+    const late = pushing({ records: [] });
+    late.terminal.setFault('push-stops', '');
+    late.terminal.punch('42');
+    await wait(late.rig, 600_000);
+    const followed = await follow(late.rig);
+    late.terminal.setFault('push-stops', null);
+    late.terminal.punch('20250018');
+    await wait(late.rig, 3000);
+    const pushed = followed.pages.flatMap((page) => page.punches).filter((punch) => punch.source !== 'poll');
+    expect(pushed.filter((punch) => punch.deviceUserId === '42').every((punch) => punch.source === 'replay')).toBe(
+      true,
+    );
+    expect(pushed.find((punch) => punch.deviceUserId === '20250018')?.source).toBe('push');
+    await followed.stop();
   });
 
   test('one that is never stored is never answered, and comes again', async () => {

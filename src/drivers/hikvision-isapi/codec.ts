@@ -164,6 +164,8 @@ export function suffixOf(told: string): string | null {
   return match ? (match[3] ?? '') : null;
 }
 
+const TIME_CHARS_MAX = 40;
+
 export type PunchOptions = Pick<HikOptions, 'passMinors' | 'directionMap' | 'verifyMap'>;
 
 /** The punch in an event; null when it is none: another major, nobody named, a failure, a door. */
@@ -175,8 +177,9 @@ export function punchOf(
 ): PunchRecord | null {
   if (event.major !== MAJOR_EVENT || event.employee === '') return null;
   const kind = kindOf(event.major, event.minor, options.passMinors);
-  const wallTime = wallOf(event.time, zone);
-  if (kind === 'other' || wallTime === null) return null;
+  // A time in a form that nobody knows stays as it was told: the punch was made all the same.
+  const wallTime = wallOf(event.time, zone) ?? (event.time.trim().slice(0, TIME_CHARS_MAX) as WallTime);
+  if (kind === 'other' || wallTime === '') return null;
   const minor = String(event.minor);
   const mapped = options.verifyMap && Object.hasOwn(options.verifyMap, minor) ? options.verifyMap[minor] : undefined;
   return {

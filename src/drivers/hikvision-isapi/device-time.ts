@@ -55,3 +55,9 @@ export function shifted(wall: WallTime, ms: number): WallTime {
   const at = parseIso(`${wall.replace(' ', 'T')}Z`);
   return at === null ? wall : instantToWall(instant(at + ms), 'UTC' as Zone);
 }
+
+/** Milliseconds from one wall time to another; null where either does not exist. */
+export function between(from: WallTime, to: WallTime): number | null {
+  const [a, b] = [from, to].map((wall) => parseIso(`${wall.replace(' ', 'T')}Z`));
+  return a == null || b == null ? null : b - a;
+}

@@ -24,6 +24,8 @@ const FIRST = '2000-01-01 00:00:00' as WallTime;
 /** Events read again where a first reading goes on: a full memory may have dropped as many meanwhile. */
 const STEP_BACK = 100;
 const FAR_DAYS = 400;
+/** How often what came short is read again from where it began, before the position moves on all the same. */
+const SHORT_READS = 3;
 
 export function createReading(
   search: Search,
@@ -33,6 +35,7 @@ export function createReading(
   clock: () => Promise<WallTime>,
 ): Reading {
   let standing = start;
+  let shortReads = 0;
 
   const deepDue = (): boolean => {
     const { deepAt } = standing;
@@ -66,23 +69,31 @@ export function createReading(
     watch: boolean,
   ): AsyncGenerator<PunchPage, 'done' | 'anew' | 'restart'> {
     const first = standing.seenTo === null || standing.partial !== null;
-    const startAt = Math.max(0, (standing.partial?.position ?? 0) - STEP_BACK);
+    const { partial } = standing;
+    const startAt = Math.max(0, (partial?.position ?? 0) - STEP_BACK);
+    let entered = startAt === 0;
+    let reached = partial?.reached ?? null;
     let seenTo = standing.seenTo;
     let serial = standing.serial;
     let decoded = startAt;
     let skipped = 0;
     let total = 0;
     for await (const page of search.run(window, startAt)) {
-      if (startAt > 0 && page.total < (standing.partial?.total ?? 0)) {
+      const firstWall = page.events[0] ? wallOf(page.events[0].time, wire.zone) : null;
+      // A full memory drops its oldest events, and the others move up: the position may lie behind what was never read.
+      const movedUp = !entered && reached !== null && firstWall !== null && firstWall > reached;
+      if (startAt > 0 && (movedUp || page.total < (standing.partial?.total ?? 0))) {
         standing = { ...standing, partial: null };
         return 'restart';
       }
+      entered = true;
       total = Math.max(total, page.total);
       const punches: PunchRecord[] = [];
       for (const event of page.events) {
         const wall = wallOf(event.time, wire.zone);
         if (watch && beganAnew(event, wall)) return 'anew';
         if (wall !== null && (seenTo === null || wall > seenTo)) seenTo = wall;
+        reached = wall ?? reached;
         if (event.serial !== null && (serial === null || event.serial > serial)) ({ serial } = event);
         const punch = punchOf(event, options, wire.zone, 'poll');
         if (punch) punches.push(punch);
@@ -91,24 +102,25 @@ export function createReading(
       decoded += page.events.length;
       const { form, mode } = search.learned;
       if (!page.last) {
-        if (first) standing = { ...standing, partial: { position: decoded, total: page.total }, form, mode };
+        if (first) standing = { ...standing, partial: { position: decoded, total: page.total, reached }, form, mode };
         yield { punches, cursor: first ? writeStanding(standing) : null, drained: false, count: null };
         continue;
       }
-      if (decoded < total)
+      const short = decoded < total;
+      if (short)
         wire.note({
           code: 'count-mismatch',
           text: `The terminal announced ${total} events and gave ${decoded}`,
           data: { announced: total, decoded },
         });
-      standing = {
-        seenTo: capped(seenTo, shown),
-        serial,
-        deepAt: deep ? wire.clock.now() : standing.deepAt,
-        partial: null,
-        form,
-        mode,
-      };
+      shortReads = short ? shortReads + 1 : 0;
+      // What did not come may lie anywhere in the window, so the next search begins where this one began.
+      if (short && shortReads <= SHORT_READS) standing = { ...standing, partial: null, form, mode };
+      else {
+        shortReads = 0;
+        const deepAt = deep ? wire.clock.now() : standing.deepAt;
+        standing = { seenTo: capped(seenTo, shown), serial, deepAt, partial: null, form, mode };
+      }
       const count = { announced: total - skipped, decoded: decoded - skipped };
       yield { punches, cursor: writeStanding(standing), drained: true, count };
     }

@@ -13,7 +13,7 @@ import type { Cursor, PageOptions, PunchPage, TerminalIdentity, TerminalSession,
 import { followStream } from './alert-stream.js';
 import { punchOf, textAt, treeAt, wallOf, type HikEvent } from './codec.js';
 import type { Conversation } from './conversation.js';
-import { formOf, offsetText, posixOffset, shifted, writeTime } from './device-time.js';
+import { between, formOf, offsetText, posixOffset, shifted, writeTime } from './device-time.js';
 import { createInbox, type Inbox } from './inbox.js';
 import type { HikOptions } from './options.js';
 import { configurePush, createPushWatch, servePushes, type PushWatch } from './push.js';
@@ -24,6 +24,8 @@ import { createUsers } from './users.js';
 
 const KEEP_ALIVE_MS = 45_000;
 const PUSH_LATE_MS = 120_000;
+/** By the terminal's own clock: an event older than this was kept, whatever it says of itself. */
+const REPLAY_MS = 120_000;
 const TIME_PATH = '/ISAPI/System/time';
 
 interface DeviceTime {
@@ -41,6 +43,8 @@ export function createSession(
 ): TerminalSession {
   let serial: string | null = null;
   let strangerTold = false;
+  /** Its clock when it was last read, and when that was. */
+  let shown: { readonly wall: WallTime; readonly ticks: number } | null = null;
   const over = linkedController(signal);
   const inbox = createInbox(wire.note);
 
@@ -74,6 +78,7 @@ export function createSession(
     const wall = wallOf(localTime, wire.zone);
     if (wall === null)
       throw fail('bad-reply', { request: 'System/time', reason: 'no time in it', reasonZh: '没有给出时间' });
+    shown = { wall, ticks: wire.clock.ticks() };
     return { localTime, timeZone: textAt(time, 'timeZone'), timeMode: textAt(time, 'timeMode'), wall };
   };
 
@@ -104,6 +109,7 @@ export function createSession(
       // The time would be old by then; the caller comes back with a new one.
       again: false,
     });
+    shown = null;
   };
 
   /** Events carry only the end of the serial number. */
@@ -115,11 +121,19 @@ export function createSession(
     return false;
   };
 
+  /** `currentEvent` is often missing in pushes, and what was stored while we were away comes with its old time. */
+  const isOld = (wall: WallTime | null): boolean => {
+    const age = wall === null || shown === null ? null : between(wall, shown.wall);
+    return age !== null && shown !== null && age + wire.clock.ticks() - shown.ticks > REPLAY_MS;
+  };
+
   const arrive = (event: HikEvent, path: 'realtime' | 'push', stored?: () => void, watch?: PushWatch): boolean => {
     if (!isOurs(event)) return false;
-    const punch = punchOf(event, options, wire.zone, event.current ? path : 'replay');
+    const wall = wallOf(event.time, wire.zone);
+    const asItHappened = event.current && !isOld(wall);
+    const punch = punchOf(event, options, wire.zone, asItHappened ? path : 'replay');
     if (punch) watch?.pushed(punch.deviceUserId, punch.wallTime);
-    inbox.add({ ...event, punch, wall: wallOf(event.time, wire.zone) }, stored);
+    inbox.add({ ...event, punch, wall }, stored);
     return true;
   };
 

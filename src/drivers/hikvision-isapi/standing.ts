@@ -14,8 +14,8 @@ export interface Standing {
   readonly serial: number | null;
   /** Gateway time of the last search of the last days. */
   readonly deepAt: number | null;
-  /** Events of the first reading that are stored, and how many the terminal had then. */
-  readonly partial: { readonly position: number; readonly total: number } | null;
+  /** Events of the first reading that are stored, how many the terminal had then, and the time of the last of them. */
+  readonly partial: { readonly position: number; readonly total: number; readonly reached: WallTime | null } | null;
   readonly form: DateForm | null;
   readonly mode: SearchMode;
 }
@@ -26,14 +26,15 @@ const wholeNumber = (value: unknown): number | null => (Number.isSafeInteger(val
 
 export function readStanding(cursor: Cursor | null): Standing {
   if (!cursor) return BEGINNING;
-  const { position, total } = cursor;
+  const { position, total, reached } = cursor;
   const at = wholeNumber(position);
   const of = wholeNumber(total);
+  const wall = (value: unknown): WallTime | null => (typeof value === 'string' ? parseWallTime(value) : null);
   return {
-    seenTo: typeof cursor.seenTo === 'string' ? parseWallTime(cursor.seenTo) : null,
+    seenTo: wall(cursor.seenTo),
     serial: wholeNumber(cursor.serial),
     deepAt: wholeNumber(cursor.deepAt),
-    partial: at !== null && of !== null && at > 0 ? { position: at, total: of } : null,
+    partial: at !== null && of !== null && at > 0 ? { position: at, total: of, reached: wall(reached) } : null,
     form: DATE_FORMS.find((form) => form === cursor.form) ?? null,
     mode: SEARCH_MODES.find((mode) => mode === cursor.mode) ?? 'all',
   };
