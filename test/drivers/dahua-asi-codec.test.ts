@@ -155,6 +155,33 @@ describe('parts of the stream', () => {
       expect(cutsOf(bytes, step)).toEqual([event, 'Heartbeat', event, 'Heartbeat']);
   });
 
+  // The first three were found by fuzzing: an event whose length is none, too small, or ends before its data.
+  test.each([
+    ['a length that is no number', '1.5', 'Code=AccessControl;action=Pulse;index=0;data={"UserID":"17"}'],
+    ['a length of one', '1', 'Code=AccessControl;action=Pulse;index=0;data={"UserID":"17"}'],
+    ['a length that ends before the data', '30', 'Code=AccessControl;action=Pulse;index=0;data={"UserID":"17"}'],
+    ['a length that counts characters', '57', 'Code=AccessControl;action=Pulse;index=0;data={"CardName":"张三"}'],
+    ['no data, its length right', '41', 'Code=VideoMotion;action=Start;index=00000'],
+    ['no data, its length too small', '40', 'Code=VideoMotion;action=Start;index=00000'],
+    ['no data, its length too large', '60', 'Code=VideoMotion;action=Start;index=00000'],
+    ['a brace too many', '9', 'Code=A}b;action=Start;data={"UserID":"17"}'],
+    ['no data, no length', 'x', 'Code=VideoMotion;action=Start;index=0'],
+    ['no event, short', '3', 'Cod'],
+  ])('the same however it comes cut: %s', (_name, length, body) => {
+    const part = `--b\r\nContent-Type: text/plain\r\nContent-Length:${length}\r\n\r\n${body}`;
+    const stream = Buffer.from(`${part}\r\n${part}\r\n--b\r\nContent-Length:9\r\n\r\nHeartbeat`);
+    const parts = (chunks: readonly Uint8Array[]): string[] => {
+      const splitter = createPartSplitter('b');
+      return [...chunks.flatMap((chunk) => [...splitter.push(chunk)]), ...splitter.end()].flatMap((cut) =>
+        cut.kind === 'part' ? [Buffer.from(cut.part.body).toString()] : [],
+      );
+    };
+    expect(parts([stream])).toEqual([body, body, 'Heartbeat']);
+    for (let at = 1; at < stream.length; at += 1)
+      expect(parts([stream.subarray(0, at), stream.subarray(at)]), `split at ${at}`).toEqual([body, body, 'Heartbeat']);
+    expect(parts(Array.from(stream, (byte) => Uint8Array.of(byte)))).toEqual([body, body, 'Heartbeat']);
+  });
+
   test('events without data, in the flat form, and broken ones', () => {
     expect(parseEvents(Buffer.from('Code=DoorStatus;action=Start;index=0'))).toMatchObject([
       { code: 'DoorStatus', action: 'Start' },

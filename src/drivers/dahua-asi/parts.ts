@@ -34,6 +34,9 @@ const BRACE_OPEN = 0x7b;
 const BRACE_CLOSE = 0x7d;
 const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
+const DASH = 0x2d;
+/** How an event begins, unless it is told flat. */
+const EVENT = 'Code=';
 
 const isBlank = (byte: number | undefined): boolean => byte === 0x20 || byte === 0x0d || byte === 0x0a || byte === 0x09;
 
@@ -43,11 +46,13 @@ interface Braces {
   depth: number;
   quoted: boolean;
   escaped: boolean;
+  /** Where the first one opens; -1 until then. */
+  open: number;
   /** End of the outermost object, exclusive; -1 until it is closed. */
   end: number;
 }
 
-const newBraces = (): Braces => ({ at: 0, depth: 0, quoted: false, escaped: false, end: -1 });
+const newBraces = (): Braces => ({ at: 0, depth: 0, quoted: false, escaped: false, open: -1, end: -1 });
 
 function follow(state: Braces, bytes: Uint8Array): void {
   for (; state.at < bytes.length && state.end < 0; state.at += 1) {
@@ -57,10 +62,12 @@ function follow(state: Braces, bytes: Uint8Array): void {
       if (byte === BACKSLASH) state.escaped = true;
       else if (byte === QUOTE) state.quoted = false;
     } else if (byte === QUOTE) state.quoted = state.depth > 0;
-    else if (byte === BRACE_OPEN) state.depth += 1;
-    else if (byte === BRACE_CLOSE) {
+    else if (byte === BRACE_OPEN) {
+      if (state.open < 0) state.open = state.at;
+      state.depth += 1;
+    } else if (byte === BRACE_CLOSE && state.depth > 0) {
       state.depth -= 1;
-      if (state.depth <= 0) state.end = state.at + 1;
+      if (state.depth === 0) state.end = state.at + 1;
     }
   }
 }
@@ -77,7 +84,7 @@ function readHead(bytes: Buffer, boundarySize: number): Head | 'more' | 'no' {
   const end = /\r?\n\r?\n/.exec(limit.slice(boundarySize));
   if (!end) return bytes.length >= HEAD_BYTES_MAX ? 'no' : 'more';
   const head = limit.slice(boundarySize, boundarySize + end.index);
-  const length = /(?:^|\n)content-length:[ \t]*(\d{1,9})/i.exec(head)?.[1];
+  const length = /(?:^|\n)content-length:[ \t]*(\d{1,9})[ \t]*(?:\r|\n|$)/i.exec(head)?.[1];
   return {
     size: boundarySize + end.index + end[0].length,
     type: /(?:^|\n)content-type:[ \t]*([^;\r\n]*)/i.exec(head)?.[1]?.trim().toLowerCase() ?? '',
@@ -91,21 +98,23 @@ const trimmed = (body: Buffer, end: number): number => {
   return at;
 };
 
-/** Where the body ends, in bytes of the body; `more` when that cannot be told yet. */
-function bodyEnd(body: Buffer, head: Head, boundary: Buffer, braces: Braces): number | 'more' | 'no' {
-  const told = head.lengthBytes;
-  if (told !== null && told > BODY_BYTES_MAX) return 'no';
-  const start = body.subarray(0, 5).toString('latin1');
-  if (start === 'Code=' || (told !== null && told >= 5 && 'Code='.startsWith(start) && body.length < 5)) {
-    follow(braces, body);
-    const { end } = braces;
-    if (end < 0) {
-      if (told !== null && body.length >= told && braces.depth === 0) return told;
-      const next = told === null && braces.depth === 0 ? body.indexOf(boundary) : -1;
-      if (next >= 0) return trimmed(body, next);
-      return body.length > TEXT_BYTES_MAX ? 'no' : 'more';
-    }
-    if (told === null || told < end) return end;
+/** What stands after a body of the right length: an empty line or the next boundary. */
+const isAfterBody = (byte: number | undefined): boolean => isBlank(byte) || byte === DASH;
+
+/**
+ * Where an event `Code=…;data={…}` ends. Each answer follows from the bytes up to it, so that an event is the same however it
+ * comes cut.
+ */
+function eventEnd(body: Buffer, told: number | null, braces: Braces, boundary: Buffer): number | 'more' | 'no' {
+  follow(braces, body.subarray(0, TEXT_BYTES_MAX));
+  const { open, end } = braces;
+  const never = body.length > TEXT_BYTES_MAX ? 'no' : 'more';
+  // An event without data: its length is believed where a part may end, else the next boundary ends it.
+  const fits = told !== null && (open < 0 || open >= told) && isAfterBody(body[told]);
+  const next = body.subarray(0, open < 0 ? TEXT_BYTES_MAX : open).indexOf(boundary);
+  if (next >= 0 && !(fits && told < next + boundary.length)) return trimmed(body, next);
+  if (told === null) return end < 0 ? never : end;
+  if (end >= 0 && told >= end) {
     // The length fits when nothing but blanks lies between the last brace and what it tells.
     for (let at = end; at < told; at += 1) {
       if (at >= body.length) return 'more';
@@ -113,8 +122,21 @@ function bodyEnd(body: Buffer, head: Head, boundary: Buffer, braces: Braces): nu
     }
     return told;
   }
+  if (fits) return told;
+  return end < 0 ? never : end;
+}
+
+/** Where the body ends, in bytes of the body; `more` when that cannot be told yet. */
+function bodyEnd(body: Buffer, head: Head, boundary: Buffer, braces: Braces, final: boolean): number | 'more' | 'no' {
+  const told = head.lengthBytes;
+  if (told !== null && told > BODY_BYTES_MAX) return 'no';
+  const start = body.subarray(0, EVENT.length).toString('latin1');
+  // Nothing more will come: what ends where it says is whole.
+  if (final && body.length === told) return told;
+  if (start === EVENT) return eventEnd(body, told, braces, boundary);
+  if (EVENT.startsWith(start)) return 'more';
   if (told !== null) return body.length >= told ? told : 'more';
-  const next = body.indexOf(boundary);
+  const next = body.subarray(0, TEXT_BYTES_MAX).indexOf(boundary);
   if (next < 0) return body.length > TEXT_BYTES_MAX ? 'no' : 'more';
   return trimmed(body, next);
 }
@@ -178,7 +200,7 @@ export function createPartSplitter(boundary: string): PartSplitter {
       );
       if (head === null) break;
       const body = head.size < 0 ? null : buffer.subarray(head.size);
-      const end = body === null ? 'no' : bodyEnd(body, head, mark, braces);
+      const end = body === null ? 'no' : bodyEnd(body, head, mark, braces, final);
       if (end === 'no') {
         noise(lead + mark.length);
         continue;
