@@ -58,47 +58,64 @@ export function subjectOf(name) {
 
 export const NAMES = DRIVERS.map((one) => one.name);
 
+const noise = (bytes) => [{ kind: 'noise', bytes, reason: 'planted' }];
 const harmless = (name, parts) => ({
   name,
-  decoder: () => ({ push: () => [], end: () => [] }),
+  decoder: () => ({ push: noise, end: () => [] }),
   scrub: (_options, _from, bytes) => bytes,
   ...parts,
 });
-const pushing = (push) => ({ decoder: () => ({ push, end: () => [] }) });
+/** A decoder that does something wrong with a piece that begins with FF. */
+const spoilt = (wrong) => ({
+  decoder: () => ({ push: (chunk) => (chunk[0] === 0xff ? wrong(chunk) : noise(chunk)), end: () => [] }),
+});
 const kept = [];
 
-/** What each does wrong is the text that a run must report. */
+/** Once for each input, at its end, or a run of many pieces would look like a hang. */
+function slow() {
+  let marked = false;
+  const push = (chunk) => {
+    marked ||= chunk[0] === 0xff;
+    return noise(chunk);
+  };
+  const end = () => {
+    for (const until = performance.now() + 60; marked && performance.now() < until;);
+    return [];
+  };
+  return { push, end };
+}
+
+/** What each does wrong is what a run must report. */
 export const PLANTED = Object.fromEntries(
   [
     harmless(
       'planted-throws',
-      pushing((chunk) => (chunk[0] === 0xff ? null.a : [])),
+      spoilt((chunk) => chunk.none.length),
     ),
-    harmless(
-      'planted-slow',
-      // Once for each input, at its end, or a run of many pieces would look like a hang.
-      {
-        decoder: () => {
-          let marked = false;
-          const end = () => {
-            for (const until = performance.now() + 60; marked && performance.now() < until;);
-            return [];
-          };
-          return { push: (chunk) => ((marked ||= chunk[0] === 0xff), []), end };
-        },
-      },
-    ),
+    harmless('planted-slow', { decoder: slow }),
     harmless(
       'planted-hangs',
-      pushing((chunk) => {
+      spoilt((chunk) => {
         while (chunk[0] === 0xff);
         return [];
       }),
     ),
+    harmless('planted-keeps', {
+      scrub: (_options, _from, bytes) => {
+        kept.push(new Uint8Array(100_000));
+        return bytes;
+      },
+    }),
     harmless(
-      'planted-keeps',
-      pushing(() => (kept.push(new Uint8Array(20_000)), [])),
+      'planted-loses',
+      spoilt(() => []),
     ),
+    harmless('planted-minds', {
+      decoder: () => ({
+        push: (bytes) => [{ kind: 'message', name: String(bytes.length), fields: {}, bytes }],
+        end: () => [],
+      }),
+    }),
     harmless('planted-shortens', { scrub: (_options, _from, bytes) => bytes.subarray(0, 3) }),
     harmless('planted-hears', { called: { hear: (first) => ({ is: first[0] === 0xff ? 'perhaps' : 'no' }) } }),
     harmless('planted-reads', { search: { read: (bytes) => (bytes[0] === 0xff ? bytes.none.serial : null) } }),

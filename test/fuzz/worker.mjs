@@ -1,6 +1,7 @@
 /**
  * A share of the runs on one driver, in a thread. Each run spoils a message, shows the input in shared memory (so that a call which
- * never comes back can be named), and gives it to the decoder in pieces, to `hear`, to `search.read`, and one of four to `scrub`. It reports the first
+ * never comes back can be named), and gives it to the decoder in pieces, to `hear`, to `search.read`, and one of four to `scrub`.
+ * No byte may be lost, and (one of eight) the pieces may not matter. It reports the first
  * run in which something other than a GatewayError was thrown, a promise broken, or a call slow three times of three.
  * A slow call is measured again by processor time, since other work on the machine is no fault.
  */
@@ -59,13 +60,15 @@ function runCalls({ driver }, input, masks, told, clock = wallClock) {
   const { options, from, bytes, pieces } = input;
   tame(() => {
     const decoder = timed('decoder', () => driver.decoder(options, from));
+    const told = [];
     let at = 0;
     for (const piece of pieces) {
       // A copy: nobody may rely on what comes after a chunk, or keep a chunk that is used again.
       const chunk = Uint8Array.from(bytes.subarray(at, (at += piece)));
-      for (const one of timed('decoder.push', () => decoder.push(chunk)) ?? []) show(one, input);
+      told.push(...timed('decoder.push', () => decoder.push(chunk)));
     }
-    for (const one of timed('decoder.end', () => decoder.end())) show(one, input);
+    told.push(...timed('decoder.end', () => decoder.end()));
+    checkTold(driver, input, told);
   });
   if (input.scrubbed)
     tame(() => {
@@ -82,10 +85,25 @@ function runCalls({ driver }, input, masks, told, clock = wallClock) {
   if (driver.search) timed('search.read', () => driver.search.read(bytes));
 }
 
-/** `rollcall decode` prints the fields as JSON: what cannot be written so is a fault too. */
-function show(one, input) {
-  if (input.shown && one.kind === 'message') JSON.stringify(one.fields);
-  if (one.kind !== 'punch' && one.bytes.length === 0) throw new Broken(`decoder: ${one.kind} of no bytes`);
+const viewOf = (told) =>
+  told.flatMap((one) => {
+    if (one.kind === 'noise') return [];
+    if (one.kind === 'message')
+      return [`${one.name} ${JSON.stringify(one.fields)} ${Buffer.from(one.bytes).toString('hex')}`];
+    const { deviceUserId, wallTime, raw } = one.punch;
+    return [`punch ${deviceUserId} ${wallTime} ${Buffer.from(raw).toString('hex')}`];
+  });
+
+/** Every byte comes out once and in order; now and then: the same comes out when it comes in one piece. */
+function checkTold(driver, { options, from, bytes, compared }, told) {
+  const shown = Buffer.concat(told.flatMap((one) => (one.kind === 'punch' ? [] : [one.bytes])));
+  if (!shown.equals(bytes)) throw new Broken('decoder: bytes are lost, doubled or changed');
+  if (told.some((one) => one.kind !== 'punch' && one.bytes.length === 0))
+    throw new Broken('decoder: it tells of no bytes');
+  if (!compared) return;
+  const decoder = driver.decoder(options, from);
+  const whole = viewOf([...decoder.push(Uint8Array.from(bytes)), ...decoder.end()]);
+  if (viewOf(told).join('\n') !== whole.join('\n')) throw new Broken('decoder: another result in one piece');
 }
 
 function findingOf(kind, run, input, more) {
@@ -108,7 +126,7 @@ function share() {
     const { from, bytes } = spoil();
     const input = {
       ...{ options: random.pick(subject.options), from, bytes },
-      ...{ pieces: piecesOf(bytes.length, random), shown: random.chance(8), scrubbed: random.chance(4) },
+      ...{ pieces: piecesOf(bytes.length, random), compared: random.chance(8), scrubbed: random.chance(4) },
     };
     bytesInAll += bytes.length;
     progress[1] = bytes.length;
