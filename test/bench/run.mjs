@@ -1,31 +1,23 @@
 /**
  * `npm run bench`: start time and idle memory of the daemon beside a bare Node process, in one run on one machine, and the
- * same with 100 000 punches in the journal. Numbers of a shared machine drift; the ratios are what counts.
+ * same with 100 000 punches in the journal; then the decoding and the whole read of 100 000 records of a ZKTeco terminal beside
+ * node-zklib and zkteco-js. `npm run bench -- decode pull` runs some of the parts. Numbers of a shared machine drift; the ratios are
+ * what counts.
  */
 import { spawn, spawnSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { openStore } from '../../dist/store/database.js';
 import { systemClock, instant } from '../../dist/core/time.js';
+import { benchDecode } from './decode.mjs';
+import { freePort, main, median, ratio, rssMb } from './measure.mjs';
+import { benchPull } from './pull.mjs';
 
-const main = new URL('../../dist/main.js', import.meta.url).pathname;
 const ROUNDS = 3;
 const IDLE_MS = 8000;
 const PUNCHES = 100_000;
-
-const freePort = () =>
-  new Promise((resolve) => {
-    const server = createServer().listen(0, '127.0.0.1', () => {
-      const { port } = server.address();
-      server.close(() => resolve(port));
-    });
-  });
-
-const rssMb = (pid) => Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1] ?? 0) / 1024;
-const median = (values) => [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)];
 
 function bareStart() {
   const began = performance.now();
@@ -110,34 +102,45 @@ function fill(dataDir) {
   store[Symbol.dispose]();
 }
 
-const dir = mkdtempSync(join(tmpdir(), 'rollcall-bench-'));
-try {
-  const bare = { startMs: [], rss: [] };
-  const empty = { startMs: [], rss: [] };
-  const full = { startMs: [], rss: [] };
-  fill(join(dir, 'full'));
-  for (let round = 0; round < ROUNDS; round += 1) {
-    bare.startMs.push(bareStart());
-    bare.rss.push(await bareRss());
-    for (const [kind, dataDir] of [
-      [empty, join(dir, `empty-${round}`)],
-      [full, join(dir, 'full')],
-    ]) {
-      const found = await daemon(dataDir, dir);
-      kind.startMs.push(found.startMs);
-      kind.rss.push(found.rss);
+async function benchDaemon() {
+  const dir = mkdtempSync(join(tmpdir(), 'rollcall-bench-'));
+  try {
+    const bare = { startMs: [], rss: [] };
+    const empty = { startMs: [], rss: [] };
+    const full = { startMs: [], rss: [] };
+    fill(join(dir, 'full'));
+    for (let round = 0; round < ROUNDS; round += 1) {
+      bare.startMs.push(bareStart());
+      bare.rss.push(await bareRss());
+      for (const [kind, dataDir] of [
+        [empty, join(dir, `empty-${round}`)],
+        [full, join(dir, 'full')],
+      ]) {
+        const found = await daemon(dataDir, dir);
+        kind.startMs.push(found.startMs);
+        kind.rss.push(found.rss);
+      }
     }
+    const row = (name, kind) => {
+      const [start, rss] = [median(kind.startMs), median(kind.rss)];
+      console.log(
+        `${name.padEnd(34)} start ${start.toFixed(0).padStart(6)} ms (${ratio(start, median(bare.startMs))})   idle RSS ${rss.toFixed(0).padStart(5)} MiB (${ratio(rss, median(bare.rss))})`,
+      );
+    };
+    row('bare node process', bare);
+    row('rollcall run, new directory', empty);
+    row(`rollcall run, ${PUNCHES} punches`, full);
+  } finally {
+    rmSync(dir, { recursive: true, force: true });
   }
-  const row = (name, kind) => {
-    const [start, rss] = [median(kind.startMs), median(kind.rss)];
-    const ratio = (value, base) => `${(value / base).toFixed(1)}x`;
-    console.log(
-      `${name.padEnd(34)} start ${start.toFixed(0).padStart(6)} ms (${ratio(start, median(bare.startMs))})   idle RSS ${rss.toFixed(0).padStart(5)} MiB (${ratio(rss, median(bare.rss))})`,
-    );
-  };
-  row('bare node process', bare);
-  row('rollcall run, new directory', empty);
-  row(`rollcall run, ${PUNCHES} punches`, full);
-} finally {
-  rmSync(dir, { recursive: true, force: true });
+}
+
+const PARTS = {
+  daemon: benchDaemon,
+  decode: async () => benchDecode(PUNCHES),
+  pull: () => benchPull(PUNCHES, ROUNDS),
+};
+for (const part of process.argv.length > 2 ? process.argv.slice(2) : Object.keys(PARTS)) {
+  if (!PARTS[part]) throw new Error(`no part ${part}; there are ${Object.keys(PARTS).join(', ')}`);
+  await PARTS[part]();
 }
