@@ -189,6 +189,19 @@ describe('lists', () => {
     expect(rig.terminal.records().filter((one) => !got.has(keyOf(one)))).toEqual([]);
   });
 
+  test('new records that were announced and did not come are owed, also by the next session', async () => {
+    const rig = createRig(aifaceWs, { calls: 'only', records: history(10) });
+    const first = await rig.run(rig.readAll());
+    rig.terminal.addRecord({ userId: '42', wallTime: '2026-09-09 12:00:00' as WallTime });
+    rig.terminal.setFault('wrong-count', '');
+    const second = await rig.run(rig.readAll(first.pages.at(-1)?.cursor ?? null));
+    expect(second.pages.at(-1)).toMatchObject({ drained: false, cursor: { owedFrom: '2026-09-09' } });
+    rig.terminal.setFault('wrong-count', null);
+    const third = await rig.run(rig.readAll(second.pages.at(-1)?.cursor ?? null));
+    expect(third.punches.map(({ wallTime }) => wallTime)).toContain('2026-09-09 12:00:00');
+    expect(third.pages.at(-1)).toMatchObject({ drained: true, cursor: { owedFrom: null } });
+  });
+
   test('a crash between a list and its storing is made good by the days it owes', async () => {
     const rig = createRig(aifaceWs, { calls: 'only', records: history(10) });
     const first = await rig.run(rig.readAll());

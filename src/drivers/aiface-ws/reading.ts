@@ -130,7 +130,8 @@ export async function* readNew(context: ReadingContext): AsyncGenerator<PunchPag
   const request = { cmd: 'getnewlog', fields: {}, pageSize: LOG_PAGE, timeoutMs: options.answerTimeoutMs } as const;
   const outcome = yield* giveList(context, request);
   if (outcome.lost) return yield* readDays(context);
-  standing.owedFrom = null;
+  // What was announced and did not come counts as fetched there: it stays owed until the days were read.
+  if (outcome.decoded >= outcome.announced) standing.owedFrom = null;
   standing.records = before;
   return yield* endOf(context, outcome);
 }
