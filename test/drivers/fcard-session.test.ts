@@ -2,11 +2,16 @@
 import { describe, expect, test } from 'vitest';
 import { hex } from '../../src/core/bytes.js';
 import type { WallTime } from '../../src/core/time.js';
-import { parseFrame, type Frame } from '../../src/drivers/fcard/codec.js';
+import { fail } from '../../src/core/errors.js';
+import { COMMAND, parseFrame, type Command, type Frame } from '../../src/drivers/fcard/codec.js';
+import type { AskOptions, Conversation } from '../../src/drivers/fcard/conversation.js';
 import { fcard } from '../../src/drivers/fcard/driver.js';
+import { fcardOptions } from '../../src/drivers/fcard/options.js';
+import { createReading } from '../../src/drivers/fcard/reading.js';
+import { encodeSlots, encodeStores } from '../../src/drivers/fcard/records.js';
 import type { FcardTerminal } from '../../src/drivers/fcard/simulator.js';
 import type { Cursor, PunchPage } from '../../src/drivers/driver.js';
-import { createRig, history, keyOf, readPages, type Connection, type Rig, type RigOptions } from './rig.js';
+import { benchWire, createRig, history, keyOf, readPages, type Connection, type Rig, type RigOptions } from './rig.js';
 
 type FcardRig = Rig<unknown> & { readonly terminal: FcardTerminal };
 
@@ -202,6 +207,76 @@ describe('the position', () => {
     expect(second.punches).toHaveLength(50);
     expect(rig.findings.find((finding) => finding.code === 'gap')?.data).toEqual({ lost: 10 });
   });
+
+  test('what came before the line broke is given, so that each try brings some', async () => {
+    const rig = bench({ options: { blockRecords: 10 } });
+    let cursor: Cursor | null = null;
+    const given: string[] = [];
+    for (let tries = 0; tries < 4; tries += 1) {
+      rig.terminal.setFault('reboot-mid-transfer', '2');
+      const connection = await rig.run(open(rig));
+      const reading = async (): Promise<void> => {
+        for await (const page of connection.session.pages(cursor, { follow: false })) {
+          given.push(...page.punches.map(keyOf));
+          cursor = page.cursor ?? cursor;
+        }
+      };
+      await rig.run(reading().catch(() => undefined));
+      await rig.run(connection.close());
+    }
+    expect([...new Set(given)].sort()).toEqual(rig.terminal.records().map(keyOf).sort());
+  });
+
+  test('the newest slots, announced before they are written, are looked at again', async () => {
+    const rig = bench({ records: history(5) });
+    const { store } = rig.terminal.device;
+    const first = await rig.run(rig.readAll());
+    rig.terminal.addRecord({ userId: '42', wallTime: '2026-01-02 03:04:05' as WallTime });
+    const { slots } = store;
+    const unwritten = (slot: Uint8Array): Uint8Array => Uint8Array.from(slot, (byte, at) => (at < 4 ? byte : 0xff));
+    Object.assign(store, {
+      slots: (from: number, count: number) =>
+        slots(from, count).map((slot) => (slot[3] === 6 ? unwritten(slot) : slot)),
+    });
+    const early = await rig.run(rig.readAll(lastCursor(first.pages)));
+    expect(early.punches).toEqual([]);
+    Object.assign(store, { slots });
+    const late = await rig.run(rig.readAll(lastCursor(early.pages)));
+    expect(late.punches.map(keyOf)).toEqual(['42 2026-01-02 03:04:05']);
+  });
+
+  test('a store that tells no capacity is read all the same', async () => {
+    const rig = bench({ records: history(5) });
+    const { store } = rig.terminal.device;
+    const { told } = store;
+    Object.assign(store, { told: () => ({ ...told(), capacity: 0 }) });
+    const { punches } = await rig.run(rig.readAll());
+    expectAll(rig, punches);
+  });
+
+  test.each(['bad-reply', 'link-silent'] as const)(
+    'a look behind the newest record that ends with %s is no end of the reading',
+    async (code) => {
+      const rig = bench({ records: history(5) });
+      const { store } = rig.terminal.device;
+      const conversation = {
+        ask: async (command: Command, data: Uint8Array, how: AskOptions) => {
+          if (command === COMMAND.stores) return { data: encodeStores([store.told()]) };
+          const [first, count] = [new DataView(data.buffer).getUint32(1), new DataView(data.buffer).getUint32(5)];
+          if (first > 5) throw fail(code, { request: 'records', reason: 'status 3', ms: 1, waitingFor: 'records' });
+          how.collect?.({ par: 0, data: encodeSlots(store.slots(first, count)) } as Frame);
+          how.collect?.({ par: 0xff, data: Uint8Array.of(0, 0, 0, 5) } as Frame);
+          return { data: new Uint8Array() };
+        },
+        takeLive: () => [],
+      } as unknown as Conversation;
+      const given: string[] = [];
+      const options = fcardOptions.parse({});
+      for await (const page of createReading(conversation, options, benchWire(rig.clock)).run(null))
+        given.push(...page.punches.map(keyOf));
+      expect(given).toHaveLength(5);
+    },
+  );
 
   test('missing newest records are a mismatch and are asked for again', async () => {
     const rig = bench({ faults: { 'wrong-count': '3' } });

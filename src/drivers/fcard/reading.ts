@@ -8,7 +8,7 @@
  */
 import { createHash } from 'node:crypto';
 import { Reader } from '../../core/bytes.js';
-import { fail } from '../../core/errors.js';
+import { fail, GatewayError } from '../../core/errors.js';
 import type { Cursor, PunchPage, PunchRecord, Wire } from '../driver.js';
 import { COMMAND } from './codec.js';
 import { isSilence, type Conversation } from './conversation.js';
@@ -86,6 +86,8 @@ function indicesOf(packet: readonly Slot[], isWanted: (index: number) => boolean
 /** The state of one run. */
 interface Progress {
   position: Position;
+  /** The last slot up to `position` that is not empty. */
+  filled: Position;
   /** False after the first slot that did not come. */
   contiguous: boolean;
   accounted: number;
@@ -209,12 +211,20 @@ export function createReading(conversation: Conversation, options: FcardOptions,
     );
   };
 
+  /** A look where nothing was ever written may be refused or unanswered: then there is nothing. */
+  const holdsRecord = async (index: number): Promise<boolean> => {
+    try {
+      return ((await fetchBlock(index, 1)).get(index)?.record ?? null) !== null;
+    } catch (error) {
+      if (!isSilence(error) && !(error instanceof GatewayError && error.code === 'bad-reply')) throw error;
+      return false;
+    }
+  };
+
   const planFull = async (store: Store): Promise<readonly Segment[]> => {
     const behind = behindOf(store);
     // The flag may have been cleared by who read before: one look behind the write index tells.
-    const ring =
-      behind !== null &&
-      (store.wrapped || ((await fetchBlock(behind.from, 1)).get(behind.from)?.record ?? null) !== null);
+    const ring = behind !== null && (store.wrapped || (await holdsRecord(behind.from)));
     if (store.wrapped)
       wire.note({ code: 'gap', text: 'The store has been written over: records that nobody read before are lost' });
     return fullPlan(store, ring);
@@ -261,7 +271,9 @@ export function createReading(conversation: Conversation, options: FcardOptions,
       }
       if (behind) continue;
       progress.top = index;
-      if (progress.contiguous) progress.position = { index, mark: markOf(slot), gaps: 0 };
+      if (!progress.contiguous) continue;
+      progress.position = { index, mark: markOf(slot), gaps: 0 };
+      if (slot.record !== null) progress.filled = progress.position;
     }
     if (empty > 0 && !behind)
       wire.note({ code: 'gap', text: `${empty} slots of the store are empty`, data: { empty } });
@@ -296,6 +308,9 @@ export function createReading(conversation: Conversation, options: FcardOptions,
     }
     if (givenUp) progress.position = { index: progress.top, mark: '', gaps: 0 };
     else if (missing.length > 0) progress.position = { ...progress.position, gaps };
+    else if (progress.position.index > progress.filled.index && progress.filled.gaps + 1 < GAPS_MAX)
+      // Empty up to its end: the newest may be announced and not yet written, so they are looked at again.
+      progress.position = { ...progress.filled, gaps: progress.filled.gaps + 1 };
     const drained = missing.length === 0 || givenUp;
     return { punches, cursor: { ...progress.position }, drained, count: { announced, decoded: accounted } };
   };
@@ -322,22 +337,33 @@ export function createReading(conversation: Conversation, options: FcardOptions,
     const announced = lengthOf(plan);
     const progress: Progress = {
       position: valid ?? { index: 0, mark: '', gaps: 0 },
+      filled: valid ?? { index: 0, mark: '', gaps: 0 },
       contiguous: true,
       accounted: 0,
       missing: [],
       top: 0,
     };
     if (valid !== null && valid.index + 1 < oldestOf(store))
-      progress.position = { ...valid, index: oldestOf(store) - 1, mark: '' };
+      progress.filled = progress.position = { ...valid, index: oldestOf(store) - 1, mark: '' };
     let held: Held | null = null;
     for (let round = 0; round < ROUNDS && plan.length > 0; round += 1) {
       for (const segment of plan) {
-        for await (const punches of readSegment(segment, progress)) {
+        const blocks = readSegment(segment, progress);
+        for (;;) {
+          let block: IteratorResult<PunchRecord[], void>;
+          try {
+            block = await blocks.next();
+          } catch (error) {
+            // What has come is given before the line is given up: where it breaks at every block, each try brings one.
+            if (held) yield pageOf(held);
+            throw error;
+          }
+          if (block.done === true) break;
           const live = livePage();
           if (live) yield live;
           if (held) yield pageOf(held);
           // A block is held back until the next one has come, so that the last one can say that it is the last.
-          held = { punches, position: segment.behind ? null : progress.position };
+          held = { punches: block.value, position: segment.behind ? null : progress.position };
         }
       }
       const before = store;

@@ -17,8 +17,9 @@ export interface Segment {
 export const lengthOf = (segments: readonly Segment[]): number =>
   segments.reduce((sum, one) => sum + one.to - one.from + 1, 0);
 
-/** The oldest index that the store can still hold. */
-export const oldestOf = (store: Store): number => Math.max(1, store.write - store.capacity + 1);
+/** The oldest index that the store can still hold. A terminal that tells no capacity may hold them all. */
+export const oldestOf = (store: Store): number =>
+  store.capacity === 0 ? 1 : Math.max(1, store.write - store.capacity + 1);
 
 /** Slots after the write index: a ring that has begun again holds its older records there. */
 export const behindOf = (store: Store): Segment | null =>
