@@ -136,6 +136,18 @@ describe('uploads', () => {
     await bench.dispose();
   });
 
+  test('with a time in a form that nobody knows are stored as they were told', async () => {
+    const bench = await playByHand();
+    await bench.ask('GET', GREETING);
+    const { pages, done } = follow(bench);
+    expect(textOf(await bench.ask('POST', ATTLOG, '42\t20260910T080001Z\t0\t15\n'))).toBe('OK: 1');
+    expect(pages.flatMap((page) => page.punches)).toMatchObject([
+      { deviceUserId: '42', wallTime: '20260910T080001Z', verify: 'face' },
+    ]);
+    await bench.dispose();
+    await done;
+  });
+
   test('without a length are never acknowledged', async () => {
     const bench = await playByHand();
     await bench.ask('GET', GREETING);

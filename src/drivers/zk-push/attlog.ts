@@ -4,7 +4,8 @@
  *   PIN TAB yyyy-mm-dd hh:mm:ss TAB state TAB method TAB work code TAB reserved TAB reserved [TAB mask TAB temperature …]
  *
  * From 2 to 16 fields are read; what is missing is unknown. The PIN is text. Dates keep their text, whether they exist or
- * not; only missing zeros and other separators are put right. A line without PIN or time is no punch.
+ * not; only missing zeros and other separators are put right, and a time in a form that nobody knows stays as it was told,
+ * because the line is acknowledged and never comes again. A line without PIN or time is no punch.
  */
 import type { Direction, Verify } from '../../core/punch-words.js';
 import { wallTime, type WallTime } from '../../core/time.js';
@@ -36,11 +37,19 @@ export function parseTime(text: string): WallTime | null {
   return wallTime(year, month, day, hour, minute, second);
 }
 
+const TIME_CHARS_MAX = 40;
+
+/** A time in another form than ours, with figures in it; null when it is none. */
+function strangeTime(text: string): WallTime | null {
+  const told = text.trim();
+  return /\d/.test(told) && told.length <= TIME_CHARS_MAX ? (told as WallTime) : null;
+}
+
 /** Null when the line tells no punch. */
 export function decodeAttlog(line: Uint8Array, encoding: TextEncoding): AttlogLine | null {
   const fields = decodeText(line, encoding).split('\t');
   const pin = (fields[0] ?? '').trim();
-  const time = parseTime(fields[1] ?? '');
+  const time = parseTime(fields[1] ?? '') ?? strangeTime(fields[1] ?? '');
   if (pin === '' || pin.length > 64 || time === null) return null;
   return { pin, wallTime: time, state: numberOf(fields[2]), method: numberOf(fields[3]), fields: fields.length };
 }
