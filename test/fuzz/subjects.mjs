@@ -78,8 +78,11 @@ function slow() {
     marked ||= chunk[0] === 0xff;
     return noise(chunk);
   };
+  // Of the processor too, since a slow call is measured again by that.
   const end = () => {
-    for (const until = performance.now() + 60; marked && performance.now() < until;);
+    const until = performance.now() + 60;
+    const began = process.cpuUsage().user;
+    while (marked && (performance.now() < until || process.cpuUsage().user - began < 120_000));
     return [];
   };
   return { push, end };
