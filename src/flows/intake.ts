@@ -141,15 +141,21 @@ export function createIntake(parts: IntakeParts): Intake {
     // Once a session: what goes on and on must not fill the journal.
     if (REPORTED.has(finding.code) && !reported.has(finding.code)) {
       reported.add(finding.code);
-      store.transact((tx) =>
-        tx.addEvent({
-          kind: 'event',
-          what: 'device',
-          at: clock.now(),
-          data: { terminal: terminal.id, state: finding.code, ...finding.data },
-        }),
-      );
-      parts.bell.ring();
+      try {
+        store.transact((tx) =>
+          tx.addEvent({
+            kind: 'event',
+            what: 'device',
+            at: clock.now(),
+            data: { terminal: terminal.id, state: finding.code, ...finding.data },
+          }),
+        );
+        parts.bell.ring();
+      } catch (error) {
+        // Drivers tell findings while bytes arrive, where nobody catches. A disk that refuses is told by the next page.
+        if (asGatewayError(error).kind !== 'storage') throw error;
+        reported.delete(finding.code);
+      }
     }
   };
 

@@ -2,9 +2,10 @@
 import { PassThrough } from 'node:stream';
 import { expect, test } from 'vitest';
 import { z } from 'zod';
+import { fail } from '../../src/core/errors.js';
 import { silentLog } from '../../src/core/log.js';
 import { systemClock, type WallTime, type Zone } from '../../src/core/time.js';
-import type { Driver, PunchPage, PunchRecord, TerminalSession } from '../../src/drivers/driver.js';
+import type { Driver, PunchPage, PunchRecord, TerminalSession, Wire } from '../../src/drivers/driver.js';
 import { createIntake } from '../../src/flows/intake.js';
 import { openStore } from '../../src/store/database.js';
 import { tempDir } from '../store/fixtures.js';
@@ -21,8 +22,19 @@ const page = (punches: readonly PunchRecord[], drained: boolean): PunchPage => (
 });
 
 /** How each person's punch was delivered, when a terminal without a clock of its own gives these pages. */
-async function deliveries(pages: readonly PunchPage[]): Promise<Record<string, string>> {
+async function deliveries(
+  pages: readonly PunchPage[],
+  hear: (wire: Wire, refuse: (whether: boolean) => void) => void = () => undefined,
+): Promise<Record<string, string>> {
   const store = openStore({ dir: tempDir(), clock: wire, software: 'test', log: silentLog() });
+  const transact = store.transact.bind(store);
+  let refusing = false;
+  Object.assign(store, {
+    transact: (work: Parameters<typeof transact>[0]) => {
+      if (refusing) throw fail('store-failed', { reason: 'full' });
+      return transact(work);
+    },
+  });
   const session: TerminalSession = {
     identify: async () => ({ serial: 'DELIVERY01', model: null, firmware: null, details: {} }),
     async *pages() {
@@ -31,9 +43,13 @@ async function deliveries(pages: readonly PunchPage[]): Promise<Record<string, s
     confirm: async () => undefined,
     [Symbol.asyncDispose]: async () => undefined,
   };
+  const open: Driver['open'] = async (_link, _options, given) => {
+    hear(given, (whether) => (refusing = whether));
+    return Promise.resolve(session);
+  };
   const driver: Driver = {
     ...{ name: 'delivery', options: z.unknown(), simulatorOptions: z.unknown(), faults: [], capabilities: new Set() },
-    ...{ defaultPort: null, decoderVersion: '1', seqIsIdentity: false, open: async () => session },
+    ...{ defaultPort: null, decoderVersion: '1', seqIsIdentity: false, open },
     reaches: new Set(['tcp']),
     scrub: (_options, _from, bytes) => bytes,
     decoder: () => ({ push: () => [], end: () => [] }),
@@ -74,4 +90,13 @@ test('what a terminal kept through an outage is backfilled, also when it comes a
     ...{ 'polled-first': 'backfill', 'pushed-first': 'live', 'kept-first': 'backfill' },
     ...{ polled: 'live', pushed: 'live', told: 'live', kept: 'backfill' },
   });
+});
+
+test('a disk that refuses a finding throws nothing at the driver, who may be in the middle of hearing its terminal', async () => {
+  const told = await deliveries([page([record('42', 'push')], true)], (given, refuse) => {
+    refuse(true);
+    expect(() => given.note({ code: 'clock-odd', text: 'odd' })).not.toThrow();
+    refuse(false);
+  });
+  expect(told).toEqual({ 42: 'live' });
 });
