@@ -199,9 +199,11 @@ export async function openClassroom(options: { readonly records: number; readonl
     await eventually('the daemon is ready', START_MS, ready, { everyMs: 200, explain: logText });
   };
   const tell: Classroom['tell'] = async (seat, command) => {
-    const terminal = programs.find(({ name }) => name === seat.id);
-    const answer = (await control(controlOf(seat), command).catch((error: unknown) => {
-      throw new Error(`${seat.id} does not obey ${JSON.stringify(command)}${terminal?.tail() ?? ''}`, { cause: error });
+    const answer = (await control(controlOf(seat), command).catch(async (error: unknown) => {
+      const terminal = programs.find(({ name }) => name === seat.id);
+      const exit = terminal?.running() === false ? JSON.stringify(await terminal.ended(START_MS)) : 'runs';
+      const told = `${seat.id} (${exit}) does not obey ${JSON.stringify(command)}${terminal?.tail() ?? ''}`;
+      throw new Error(told, { cause: error });
     })) as Readonly<Record<string, unknown>>;
     if (answer.error !== undefined)
       throw new Error(`${seat.id}: ${JSON.stringify(command)}: ${JSON.stringify(answer.error)}`);
