@@ -232,7 +232,7 @@ describe('the position', () => {
     const { store } = rig.terminal.device;
     const first = await rig.run(rig.readAll());
     rig.terminal.addRecord({ userId: '42', wallTime: '2026-01-02 03:04:05' as WallTime });
-    const { slots } = store;
+    const slots = store.slots.bind(store);
     const unwritten = (slot: Uint8Array): Uint8Array => Uint8Array.from(slot, (byte, at) => (at < 4 ? byte : 0xff));
     Object.assign(store, {
       slots: (from: number, count: number) =>
@@ -248,7 +248,7 @@ describe('the position', () => {
   test('a store that tells no capacity is read all the same', async () => {
     const rig = bench({ records: history(5) });
     const { store } = rig.terminal.device;
-    const { told } = store;
+    const told = store.told.bind(store);
     Object.assign(store, { told: () => ({ ...told(), capacity: 0 }) });
     const { punches } = await rig.run(rig.readAll());
     expectAll(rig, punches);

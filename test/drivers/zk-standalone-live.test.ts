@@ -37,6 +37,18 @@ describe('following', () => {
     await watch.stop();
   });
 
+  test('a counter that never agrees has the log read less and less often, and hides no record that is added', async () => {
+    const rig = zkRig({ faults: { 'wrong-count': '3' }, options: { recountMinutes: 1 } });
+    const watch = follow(rig, await open(rig));
+    await watch.pass(3 * 3_600_000);
+    expect(watch.drained.length).toBeGreaterThan(5);
+    expect(watch.drained.length).toBeLessThan(15);
+    rig.terminal.addRecord({ userId: '42', wallTime: '2026-09-10 08:00:11' as WallTime });
+    await watch.pass(120_000);
+    expect(watch.seen.has('42 2026-09-10 08:00:11')).toBe(true);
+    await watch.stop();
+  });
+
   test('a punch that is both in a read and told live is counted once, so that a later silent one is not hidden', async () => {
     const rig = zkRig({ options: { recountMinutes: 1 }, simulatorOptions: { packetPauseMs: 300 } });
     const connection = await open(rig);

@@ -248,6 +248,22 @@ describe('reading', () => {
     }
   });
 
+  test('a session that is stopped in the middle of a reading leaves no keypad locked', async () => {
+    const rig = zkRig({ options: { disableWhileReading: true }, records: history(3000), simulatorOptions: chunked });
+    const connection = await rig.run(rig.connect());
+    await rig.run(
+      readPages(connection, null, { follow: false }, () => {
+        connection.abort();
+        return false;
+      }).catch(() => undefined),
+    );
+    await rig.run(connection.close());
+    const cuts = createFramer(TCP_FRAMES).push(Buffer.concat(connection.sent));
+    const commands = cuts.flatMap((cut) => (cut.kind === 'frame' ? [untcp(cut.bytes).command] : []));
+    expect(commands).toContain(COMMAND.DISABLE);
+    expect(commands.slice(-2)).toEqual([COMMAND.ENABLE, COMMAND.EXIT]);
+  });
+
   test('records of 8 bytes of a deleted user keep the slot number, and are told', async () => {
     const records = [...history(4), { userId: 'gone', wallTime: '2025-09-01 12:00:00' as WallTime }];
     const rig = zkRig({ records, simulatorOptions: { recordBytes: 8 } });

@@ -60,8 +60,8 @@ export interface Conversation {
   readonly lastBytesTicks: number;
   readonly firstBytes: Uint8Array;
   readonly framesSeen: number;
-  /** Ends the conversation with EXIT where the link still lives; does not wait long, never throws. */
-  close(): Promise<void>;
+  /** Ends the conversation with these commands and EXIT where the link still lives; does not wait long, never throws. */
+  close(before?: readonly number[]): Promise<void>;
 }
 
 const REPLIES_MAX = 8192;
@@ -256,11 +256,13 @@ export function createConversation(link: Duplex, wire: Wire, signal: AbortSignal
     get framesSeen() {
       return packets.framesSeen;
     },
-    async close() {
+    async close(before = []) {
       if (connected && !broken) {
-        waitingReply = (lastReply + 1) % 0x10000;
-        const leave = { command: COMMAND.EXIT, session, reply: waitingReply, data: NO_DATA };
-        await leaveWithin(clock, packets.send(leave), bell);
+        for (const command of [...before, COMMAND.EXIT]) {
+          lastReply = (lastReply + 1) % 0x10000;
+          waitingReply = lastReply;
+          await leaveWithin(clock, packets.send({ command, session, reply: lastReply, data: NO_DATA }), bell);
+        }
       }
       life.abort();
       await pumping;

@@ -62,8 +62,13 @@ async function* recount(
   standing: Standing,
   listening: boolean,
 ): AsyncGenerator<PunchPage, void, undefined> {
+  const { options } = context;
   let sizes = await readSizes(context);
-  const grown = (): boolean => (sizes.records ?? 0) > standing.held + standing.seen.size;
+  // Records that the last reading announced and did not give. They are not news, and are asked for less and less often.
+  const lacking = Math.max(0, standing.counter - standing.held);
+  const waitMs = Math.min(FULL_RING_MS, options.recountMinutes * 60_000 * 2 ** (standing.shortReads - 2));
+  const owed = lacking > 0 && (standing.shortReads < 2 || context.clock.ticks() - standing.readTicks >= waitMs);
+  const grown = (): boolean => (sizes.records ?? 0) > standing.held + (owed ? 0 : lacking) + standing.seen.size;
   const stuck = (): boolean => sizes.records === standing.counter && standing.seen.size > 0 && !standing.ring;
   if (grown() || stuck()) {
     // The counter may be ahead of its event by a moment, or behind it.
@@ -89,6 +94,6 @@ async function* recount(
     return;
   }
   standing.counter = records;
-  standing.held = Math.max(standing.held, records);
+  standing.held = Math.max(standing.held, records - lacking);
   standing.seen.clear();
 }

@@ -30,6 +30,8 @@ export interface Standing {
   ring: boolean;
   /** Monotonic time of the end of the last full read. */
   readTicks: number;
+  /** Full reads in a row that gave fewer records than announced. */
+  shortReads: number;
   /** Live records with a short id, waiting for the user table. */
   doubtful: Attendance[];
 }
@@ -48,6 +50,7 @@ export function standingOf(after: Cursor | null): Standing {
     first: typeof after?.first === 'string' ? after.first : null,
     ring: after?.ring === true,
     readTicks: 0,
+    shortReads: 0,
     doubtful: [],
   };
 }
@@ -130,7 +133,8 @@ export async function* fullRead(
 function account(standing: Standing, counter: number | null, read: LogRead, note: (finding: Finding) => void): void {
   standing.counter = counter ?? read.decoded;
   standing.held = read.decoded;
-  if (read.decoded >= read.announced) return;
+  standing.shortReads = read.decoded >= read.announced ? 0 : standing.shortReads + 1;
+  if (standing.shortReads === 0) return;
   note({
     code: 'count-mismatch',
     text: `the terminal announced ${read.announced} records and ${read.decoded} were read`,
@@ -140,7 +144,10 @@ function account(standing: Standing, counter: number | null, read: LogRead, note
 
 async function keypad(context: LogContext, command: number): Promise<void> {
   const { conversation, options } = context;
-  if (options.disableWhileReading) await conversation.request(command, NO_DATA, { timeoutMs: options.answerTimeoutMs });
+  if (!options.disableWhileReading) return;
+  if (command === COMMAND.DISABLE) context.keypadLocked = true;
+  await conversation.request(command, NO_DATA, { timeoutMs: options.answerTimeoutMs });
+  context.keypadLocked = command === COMMAND.DISABLE;
 }
 
 function beginEpoch(standing: Standing, why: string, records: number | null, note: (finding: Finding) => void): void {

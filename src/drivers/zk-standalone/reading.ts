@@ -20,6 +20,8 @@ export interface LogContext extends DataSetContext {
   users: UserTable | null;
   /** Records hold slot numbers only, so every read needs the user table of its moment. */
   slotsOnly: boolean;
+  /** The keypad was locked for a reading and is not known to be free again. */
+  keypadLocked: boolean;
   /** Already told that the log is nearly full. */
   memoryLow: boolean;
 }

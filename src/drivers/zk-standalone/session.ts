@@ -59,6 +59,7 @@ export async function openSession(
     desk: createDesk(wire.note),
     users: null,
     slotsOnly: false,
+    keypadLocked: false,
     memoryLow: false,
   };
   const quick = { timeoutMs: options.answerTimeoutMs };
@@ -77,7 +78,8 @@ export async function openSession(
     // Nothing to confirm: the terminal keeps its log, and every read is a full read.
     confirm: async () => undefined,
     users: createUsers(context, (key) => readOption(context, key, 2)),
-    [Symbol.asyncDispose]: () => conversation.close(),
+    // Whoever is stopped in the middle of a reading leaves no terminal locked.
+    [Symbol.asyncDispose]: () => conversation.close(context.keypadLocked ? [COMMAND.ENABLE] : []),
   };
 }
 
