@@ -39,6 +39,8 @@ export interface Enrolment {
   counts(): { readonly enrolled: number; readonly failed: number; readonly waiting: number };
 }
 
+/** Reason of a person who was being written when the link or the gateway ended. */
+const INTERRUPTED = 'interrupted';
 /** People in one step: some seconds on a slow line. */
 const STEP_PEOPLE = 10;
 const RETRY_MS = 3_600_000;
@@ -57,8 +59,6 @@ export function createEnrolment(parts: EnrolParts): Enrolment {
   const { terminalId, capabilities, store, classes, clock, log } = parts;
   const writes = capabilities.has('users.write');
   let lookedTicks: number | null = null;
-  /** The terminal would not show who is in it. */
-  let refusedTicks: number | null = null;
   /** When the terminal would not tell whom it knows. */
   let unlistedTicks: number | null = null;
 
@@ -83,14 +83,8 @@ export function createEnrolment(parts: EnrolParts): Enrolment {
   const isDone = ({ wanted, row }: Task, deviceSn: string): boolean => {
     if (row?.deviceSn !== deviceSn || row.traineeNo !== wanted.traineeNo) return false;
     if (row.state === 'enrolled') return row.rosterVersion === wanted.rosterVersion && row.classNo === wanted.classNo;
-    return row.state === 'failed' && clock.now() - row.at < RETRY_MS;
+    return row.state === 'failed' && row.reason !== INTERRUPTED && clock.now() - row.at < RETRY_MS;
   };
-
-  const failed = ({ wanted, row }: Task, reason: string, deviceSn: string): TerminalUserRow => ({
-    ...wanted,
-    ...{ terminalId, state: 'failed', reason, putByUs: row?.putByUs === true, deviceSn },
-    ...{ tries: (row?.tries ?? 0) + 1, at: clock.now() },
-  });
 
   const put = async (
     { wanted, row }: Task,
@@ -115,6 +109,8 @@ export function createEnrolment(parts: EnrolParts): Enrolment {
     const stillOurs = ours && isAsWritten(there, nameOf(row));
     if (there !== undefined && there.name !== '' && !stillOurs) return outcome('failed', 'other-name', false);
     if (!writes || !session.users) return outcome(there ? 'enrolled' : 'failed', there ? null : 'by-hand', false);
+    // Noted before it is done: who dies in between must know afterwards that it was not a person who put them there.
+    if (there === undefined && !ours) noteTerminalUser(store, outcome('failed', INTERRUPTED, true));
     try {
       await session.users.put({ id: wanted.deviceUserId, name });
     } catch (error) {

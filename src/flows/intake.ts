@@ -10,19 +10,10 @@ import type { Duplex } from 'node:stream';
 import { asGatewayError, fail } from '../core/errors.js';
 import type { Log } from '../core/log.js';
 import { formatReach, hostAndPort, isListening, type Reach } from '../core/reach.js';
-import {
-  instant,
-  instantToWall,
-  linkedController,
-  wallToInstant,
-  type Clock,
-  type Instant,
-  type Zone,
-} from '../core/time.js';
+import { instant, instantToWall, linkedController, wallToInstant, type Clock, type Instant } from '../core/time.js';
 import type { Bell, Unit } from '../core/unit.js';
 import type {
   Cursor,
-  Driver,
   Finding,
   PunchPage,
   PunchRecord,
@@ -33,24 +24,7 @@ import type {
 import type { Delivery, PunchFact } from '../rules/facts.js';
 import { punchFact } from '../rules/punch-fact.js';
 import type { Store, TouchedDay } from '../store/store.js';
-
-export interface TerminalSetup {
-  readonly id: string;
-  readonly driver: Driver;
-  readonly options: unknown;
-  readonly reach: Reach;
-  readonly zone: Zone;
-  readonly pollMs: number;
-  /** Serial number that this terminal must report; null accepts the first that answers. */
-  readonly serial: string | null;
-  readonly setClock: boolean;
-  /** Largest step that the gateway may set a terminal's clock by. */
-  readonly clockStepMaxMs: number;
-  /** Offset below which a terminal's clock is left alone. */
-  readonly clockOkMs: number;
-  /** Model definition and its hash, recorded with every run. */
-  readonly definition: { readonly id: string; readonly hash: string } | null;
-}
+import type { TerminalSetup, TerminalState, TerminalStatus } from './intake/terminal.js';
 
 export interface IntakeParts {
   readonly terminal: TerminalSetup;
@@ -73,28 +47,6 @@ export interface IntakeParts {
   readonly effective: (punch: Omit<PunchFact, 'effective'>) => Instant | null;
 }
 
-export type TerminalState = 'awaiting-call' | 'connecting' | 'reading' | 'live' | 'waiting' | 'unreachable';
-
-export interface TerminalStatus {
-  readonly id: string;
-  readonly reach: string;
-  readonly driver: string;
-  readonly state: TerminalState;
-  readonly since: Instant;
-  readonly serial: string | null;
-  readonly model: string | null;
-  readonly firmware: string | null;
-  readonly offsetMs: number | null;
-  /** Everything that the terminal had at this time was read, by our clock of now. */
-  readonly lastDrainedAt: Instant | null;
-  readonly lastPunchAt: Instant | null;
-  readonly stored: number;
-  readonly repeated: number;
-  /** Announced and read, when they differ. */
-  readonly mismatch: { readonly announced: number; readonly decoded: number } | null;
-  readonly findings: Readonly<Record<string, number>>;
-}
-
 export interface Intake extends Unit {
   /** Reads once, what is no line but a file; returns when everything is stored. */
   once(signal: AbortSignal): Promise<void>;
@@ -104,6 +56,8 @@ export interface Intake extends Unit {
 /** Knows the terminal's fixed name in the cursor table, beside its serial numbers. */
 export const bindingKey = (id: string): string => `terminal:${id}`;
 const CLOCK_EVENT_STEP_MS = 2000;
+/** A finding of one kind is told to the journal at most once in this time. */
+const TELL_AGAIN_MS = 3_600_000;
 /** Punches in one transaction: some tens of milliseconds in which nothing else in this process moves (P10). */
 const PUNCHES_PER_COMMIT = 500;
 const REPORTED = new Set<Finding['code']>(['epoch-changed', 'unknown-layout', 'memory-low', 'gap', 'clock-odd']);
@@ -128,7 +82,8 @@ export function createIntake(parts: IntakeParts): Intake {
   /** Monotonic time since which the terminal was drained without a failure; what a later poll brings is live. */
   let drainedSince: number | null = null;
   const findings = new Map<string, number>();
-  const reported = new Set<Finding['code']>();
+  /** When each finding was last told to the journal. */
+  const reported = new Map<Finding['code'], number>();
 
   const enter = (next: TerminalState): void => {
     if (next !== state) since = clock.now();
@@ -138,9 +93,10 @@ export function createIntake(parts: IntakeParts): Intake {
   const note = (finding: Finding): void => {
     findings.set(finding.code, (findings.get(finding.code) ?? 0) + 1);
     log.debug({ terminal: terminal.id, finding: finding.code, ...finding.data }, finding.text);
-    // Once a session: what goes on and on must not fill the journal.
-    if (REPORTED.has(finding.code) && !reported.has(finding.code)) {
-      reported.add(finding.code);
+    // What goes on and on must not fill the journal, and a terminal that is polled has a session every few seconds.
+    const told = reported.get(finding.code);
+    if (REPORTED.has(finding.code) && (told === undefined || clock.ticks() - told >= TELL_AGAIN_MS)) {
+      reported.set(finding.code, clock.ticks());
       try {
         store.transact((tx) =>
           tx.addEvent({
@@ -202,7 +158,7 @@ export function createIntake(parts: IntakeParts): Intake {
     const there = wallToInstant(wall, terminal.zone);
     if (there === null) {
       offset = null;
-      note({ code: 'impossible-date', text: 'The clock of the terminal shows a date that does not exist' });
+      note({ code: 'clock-odd', text: 'The clock of the terminal shows a date that does not exist' });
       return;
     }
     const ms = there - Math.floor(clock.now() / 1000) * 1000;
@@ -284,7 +240,12 @@ export function createIntake(parts: IntakeParts): Intake {
     commitPage({ ...page, punches }, serial);
   };
 
-  const readAll = async (session: TerminalSession, serial: string, signal: AbortSignal): Promise<void> => {
+  const readAll = async (
+    session: TerminalSession,
+    serial: string,
+    stillThere: () => Promise<void>,
+    signal: AbortSignal,
+  ): Promise<void> => {
     if (drainedSince === null) enter('reading');
     const after = store.cursor(serial) as Cursor | null;
     position = JSON.stringify(after);
@@ -292,6 +253,7 @@ export function createIntake(parts: IntakeParts): Intake {
     let begun = clock.ticks();
     let complete = false;
     for await (const page of session.pages(after, { follow: true })) {
+      await stillThere();
       await storePage(page, serial, signal);
       await session.confirm(page);
       if (page.drained || page.count !== null) {
@@ -326,7 +288,6 @@ export function createIntake(parts: IntakeParts): Intake {
   const visit = async (signal: AbortSignal): Promise<void> => {
     // A terminal that is polled stays `waiting` between two good reads: a visit every few seconds is no news.
     // One that cannot be reached stays `unreachable` until it answers: every retry is no news either.
-    reported.clear();
     const { reach } = terminal;
     const calls = isListening(reach);
     if (drainedSince === null && state !== 'unreachable') enter(calls ? 'awaiting-call' : 'connecting');
@@ -336,19 +297,32 @@ export function createIntake(parts: IntakeParts): Intake {
     const over = linkedController(signal);
     const { nextCall } = parts;
     const dialled = !calls && 'host' in reach;
+    let redialled = false;
+    const dial = (): ReturnType<typeof parts.openLink> => {
+      redialled = true;
+      return parts.openLink(reach, over.signal);
+    };
     const wire: Wire = {
       clock: parts.wire,
       note,
       zone: terminal.zone,
       host: dialled ? hostAndPort(reach) : null,
-      dial: dialled ? () => parts.openLink(reach, over.signal) : null,
-      nextCall: nextCall ? () => nextCall(over.signal) : null,
+      dial: dialled ? dial : null,
+      nextCall: nextCall ? (own) => nextCall(own) : null,
     };
     try {
       await using session = await terminal.driver.open(link, terminal.options, wire, signal);
       const { serial } = await meetTerminal(session);
       await compareClocks(session, serial);
-      await readAll(session, serial, signal);
+      redialled = false;
+      // Behind a connection that the session has dialled since may stand another terminal: its records are not this one's.
+      const stillThere = async (): Promise<void> => {
+        if (!redialled) return;
+        redialled = false;
+        const { serial: now } = await session.identify();
+        if (now !== serial) throw fail('link-closed', { terminal: terminal.id, expected: serial, found: now });
+      };
+      await readAll(session, serial, stillThere, signal);
     } finally {
       over.end();
     }
@@ -382,21 +356,13 @@ export function createIntake(parts: IntakeParts): Intake {
       }
     },
     status: () => ({
-      id: terminal.id,
-      reach: formatReach(terminal.reach),
-      driver: terminal.driver.name,
-      state,
-      since,
+      ...{ id: terminal.id, reach: formatReach(terminal.reach), driver: terminal.driver.name, state, since },
       serial: identity?.serial ?? null,
       model: identity?.model ?? null,
       firmware: identity?.firmware ?? null,
       offsetMs: offset?.ms ?? null,
       lastDrainedAt: drainedTicks === null ? null : instant(clock.now() - (clock.ticks() - drainedTicks)),
-      lastPunchAt,
-      stored,
-      repeated,
-      mismatch,
-      findings: Object.fromEntries(findings),
+      ...{ lastPunchAt, stored, repeated, mismatch, findings: Object.fromEntries(findings) },
     }),
   };
 }

@@ -63,6 +63,22 @@ describe('people of a class', () => {
     expect([...rig.people]).toEqual([]);
   });
 
+  test('whom the gateway was writing when it died is known as written by it', async () => {
+    const rig = bench();
+    importOf(rig, classText());
+    // Written, and the answer never came.
+    rig.troubles.set('put T001', 'link-closed');
+    await expect(rig.step()).rejects.toMatchObject({ code: 'link-closed' });
+    expect(rig.rows()).toEqual([['T001', 'failed', 'interrupted', true]]);
+    rig.people.set('T001', nameOf(1));
+    rig.troubles.clear();
+    await rig.step();
+    expect(rig.rows().map((row) => row.slice(1))).toEqual([1, 2, 3].map(() => ['enrolled', null, true]));
+    await rig.end();
+    await rig.step();
+    expect([...rig.people]).toEqual([]);
+  });
+
   test('a terminal that does not show who is in it is asked again after an hour, and disturbs nobody meanwhile', async () => {
     const rig = bench();
     importOf(rig, classText());
@@ -70,7 +86,7 @@ describe('people of a class', () => {
     await rig.step();
     await rig.step();
     expect(rig.calls).toEqual(['list']);
-    expect(rig.rows().map((row) => row.slice(1))).toEqual([1, 2, 3].map(() => ['failed', 'user-refused', false]));
+    expect(rig.rows()).toEqual([]);
     rig.troubles.clear();
     await rig.clock.advance(3_600_000);
     await rig.step();
