@@ -54,6 +54,8 @@ export interface HttpDeskParts {
 }
 
 const SIZE_BYTES_MAX = 8 * 1024 * 1024;
+/** A terminal has a few; one that leaves each open, or somebody who opens many, must not take those of the others. */
+const LINKS_MAX = 32;
 const DAYS = ['Thu', 'Fri', 'Sat', 'Sun', 'Mon', 'Tue', 'Wed'];
 const MONTHS = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec'];
 
@@ -127,6 +129,8 @@ export function createHttpDesk(parts: HttpDeskParts): HttpDesk {
   const sizeBytesMax = parts.sizeBytesMax ?? SIZE_BYTES_MAX;
   const ends = new Map<Duplex, ReturnType<typeof linkedController>>();
   const firsts = new WeakMap<Duplex, Uint8Array>();
+  /** Requests that are being answered, by connection. */
+  const asking = new Map<Duplex, number>();
   const server = createServer({ keepAliveTimeout: 0, requestTimeout: 0, headersTimeout: 0 });
   server.timeout = 0;
 
@@ -170,11 +174,18 @@ export function createHttpDesk(parts: HttpDeskParts): HttpDesk {
   server.on('request', (request, response) => {
     const link: Duplex = request.socket;
     response.on('error', () => undefined);
-    answer(request, response, link).catch((error: unknown) => {
-      const gone = ends.get(link)?.signal.aborted ?? true;
-      drop(link);
-      if (!gone) parts.onFailed?.(error);
-    });
+    asking.set(link, (asking.get(link) ?? 0) + 1);
+    answer(request, response, link)
+      .catch((error: unknown) => {
+        const gone = ends.get(link)?.signal.aborted ?? true;
+        drop(link);
+        if (!gone) parts.onFailed?.(error);
+      })
+      .finally(() => {
+        const left = (asking.get(link) ?? 1) - 1;
+        if (left > 0 && ends.has(link)) asking.set(link, left);
+        else asking.delete(link);
+      });
   });
   server.on('clientError', (error, link) => {
     const { rawPacket, code } = error as Error & { rawPacket?: Uint8Array; code?: string };
@@ -190,8 +201,18 @@ export function createHttpDesk(parts: HttpDeskParts): HttpDesk {
   };
   parts.signal.addEventListener('abort', hangUpAll, { once: true });
 
+  /** Makes room for one more: the oldest that asks nothing goes first. */
+  const makeRoom = (): void => {
+    const links = [...ends.keys()].filter((link) => !link.destroyed);
+    if (links.length < LINKS_MAX) return;
+    const [oldest] = links;
+    const idle = links.find((link) => !asking.has(link)) ?? oldest;
+    if (idle) drop(idle);
+  };
+
   return {
     take(link) {
+      makeRoom();
       const end = linkedController(parts.signal);
       ends.set(link, end);
       link.on('error', () => undefined);

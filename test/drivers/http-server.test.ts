@@ -44,6 +44,30 @@ function trial(parts: Partial<HttpDeskParts> = {}) {
 
 const POST = 'POST /iclock/cdata?SN=TEST0001&table=ATTLOG HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nhello';
 
+test('of many connections that stay open the oldest idle ones are closed, and none that waits for its answer', async () => {
+  let release: () => void = () => undefined;
+  const held = new Promise<void>((resolve) => (release = resolve));
+  const { open, desk } = trial({
+    onCall: async () => {
+      await held;
+      return { status: 200, body: 'OK' };
+    },
+  });
+  const busy = open();
+  busy.ours.write(POST);
+  await settle();
+  const idle: { ours: Duplex }[] = [];
+  for (let index = 0; index < 100; index += 1) {
+    idle.push(open());
+    await settle(1);
+  }
+  expect(desk.open).toBeLessThanOrEqual(32);
+  expect([busy.ours.destroyed, idle[0]?.ours.destroyed, idle.at(-1)?.ours.destroyed]).toEqual([false, true, false]);
+  release();
+  await settle();
+  expect(busy.heard()).toContain('200 OK');
+});
+
 test('a request is heard whole however it is cut, and answered with date and length', async () => {
   const { open, calls } = trial();
   const { ours, heard } = open();
