@@ -2,7 +2,10 @@
 import { duplexPair } from 'node:stream';
 import { describe, expect, test } from 'vitest';
 import type { WallTime } from '../../src/core/time.js';
+import type { Api } from '../../src/drivers/dahua-asi/api.js';
+import { parseLines, type Group } from '../../src/drivers/dahua-asi/codec.js';
 import { dahuaAsi } from '../../src/drivers/dahua-asi/driver.js';
+import { pagesByTime } from '../../src/drivers/dahua-asi/finder.js';
 import type { DahuaTerminal } from '../../src/drivers/dahua-asi/simulator.js';
 import type { Cursor, PunchPage, PunchRecord } from '../../src/drivers/driver.js';
 import { benchWire, createRig, history, keyOf, readPages, type Connection, type Rig, type RigOptions } from './rig.js';
@@ -93,6 +96,41 @@ describe('history', () => {
     const rig = newRig({ faults: { 'wrong-count': '2' } });
     const { pages } = await rig.run(rig.readAll());
     expect(pages.at(-1)).toMatchObject({ drained: false, count: { announced: 42, decoded: 40 } });
+  });
+
+  test('what is missing stays missing in later readings, while it is announced', async () => {
+    const rig = newRig({ faults: { 'wrong-count': '2' } });
+    const first = await rig.run(rig.readAll());
+    const second = await rig.run(rig.readAll(first.pages.at(-1)?.cursor ?? null));
+    expect(second.pages.at(-1)).toMatchObject({ drained: false, count: { announced: 42, decoded: 40 } });
+    expect(second.pages.at(-1)?.cursor).toMatchObject({ incomplete: true });
+    rig.terminal.setFault('wrong-count', null);
+    const third = await rig.run(rig.readAll(second.pages.at(-1)?.cursor ?? null));
+    expect(third.pages.at(-1)).toMatchObject({ drained: true, count: { announced: 40, decoded: 40 } });
+  });
+
+  test('a record of the future within a page does not hide the pages after it', async () => {
+    const groupOf = (recNo: number, seconds: number): Group => ({
+      fields: { RecNo: String(recNo), CreateTime: String(seconds) },
+      raw: new Uint8Array(),
+    });
+    const log = Array.from({ length: 25 }, (_, index) => groupOf(index, index === 4 ? 9_000_000 : 1000 + index));
+    const secondsOf = ({ fields }: Group): number => Number(fields.CreateTime);
+    const api = {
+      get: async (path: string) => {
+        const query = new URL(path, 'http://terminal').searchParams;
+        const found = log.filter((group) => secondsOf(group) >= Number(query.get('StartTime') ?? 0)).slice(0, 10);
+        const lines = found.flatMap((group, index) =>
+          Object.entries(group.fields).map(([key, value]) => `records[${index}].${key}=${value}`),
+        );
+        return { ok: true, status: 200, body: new Uint8Array(), lines: parseLines(Buffer.from(lines.join('\n'))) };
+      },
+    } as unknown as Api;
+    const seen = new Set<string>();
+    const isNew = ({ fields }: Group): boolean =>
+      !seen.has(fields.RecNo ?? '') && seen.add(fields.RecNo ?? '').size > 0;
+    for await (const page of pagesByTime(api, null, 10, secondsOf, isNew)) expect(page.length).toBeGreaterThan(0);
+    expect(seen.size).toBe(25);
   });
 
   test('a later session begins where the last one ended', async () => {

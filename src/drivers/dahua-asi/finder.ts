@@ -51,7 +51,10 @@ export async function* pagesByTime(
     const fresh = page.filter(isNew);
     if (fresh.length > 0) yield fresh;
     if (page.length === 0) return;
-    const last = Math.max(...page.map((group) => secondsOf(group) ?? -1));
+    const times = page.map((group) => secondsOf(group) ?? -1);
+    // The last one goes on where the page ends, also when a clock that was ahead for a while left later times within it.
+    const end = times.findLast((seconds) => seconds >= 0) ?? -1;
+    const last = start === null || end > start ? end : Math.max(...times);
     if (last >= 0 && (start === null || last > start)) {
       start = last;
       count = pageRecords;

@@ -68,6 +68,8 @@ export function createHistory(
   let announced: number | null = null;
   let found = 0;
   let incomplete = after?.incomplete === true;
+  /** Records that the last reading of everything announced and did not give: they are missing until another one gives them. */
+  let lacking = incomplete && typeof after?.lacking === 'number' ? after.lacking : 0;
   let readAt = typeof after?.readAt === 'number' ? after.readAt : null;
   let farBegun: number | null = null;
   let oddTold = false;
@@ -83,7 +85,7 @@ export function createHistory(
   const cursorAt = (at: Position | null): Cursor => ({
     ...(at ?? {}),
     ...(readAt === null ? {} : { readAt }),
-    ...(incomplete ? { incomplete } : {}),
+    ...(incomplete ? { incomplete, lacking } : {}),
     ...correction.position(),
   });
 
@@ -165,6 +167,7 @@ export function createHistory(
         data: { announced: wanted, decoded: pass.seen.size },
       });
     }
+    lacking = Math.max(0, wanted - pass.seen.size);
     found = Math.max(0, pass.seen.size - (before?.known ?? 0));
     position = pass.top === null ? null : { ...pass.top, known: Math.max(pass.seen.size, wanted) };
     yield finish(complete, pass.seen.size);
@@ -178,7 +181,8 @@ export function createHistory(
     const pass = newPass();
     const cleared = announced === 0 && from.known > 0;
     if (!cleared) {
-      const start = Math.max(0, from.createS - overlapS);
+      // A record of a far future, made before the clock was put right, hides nothing that comes after it.
+      const start = Math.max(0, Math.min(from.createS, Math.floor(wire.clock.now() / 1000)) - overlapS);
       for await (const groups of pagesByTime(api, start, options.pageRecords, secondsOf, (group) =>
         take(pass, group, from),
       ))
@@ -201,7 +205,10 @@ export function createHistory(
         ...(pass.top !== null && pass.top.recNo > from.recNo ? pass.top : from),
         known: Math.max(announced ?? 0, decoded),
       };
-      yield finish(true, decoded);
+      // Nothing is missing since the last reading of everything; what was missing then still is, while it is announced.
+      const held = decoded - lacking;
+      lacking = Math.max(0, Math.min(lacking, (announced ?? Infinity) - held));
+      yield finish(lacking === 0, held);
       return;
     }
     yield* readAll();

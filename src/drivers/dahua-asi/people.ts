@@ -145,6 +145,12 @@ function oldBook(api: Api): Book {
       });
     return groups.map(({ fields }) => ({ id: fields.UserID ?? '', name: fields.CardName ?? '', told: fields }));
   };
+  /** The number of a record; without it nobody knows whom a change would hit. */
+  const recordOf = ({ told }: Entry): string => {
+    const recNo = (told as Fields).RecNo ?? '';
+    if (!/^\d+$/.test(recNo)) throw refused('its record has no number', '人员记录没有编号');
+    return recNo;
+  };
   const change = async (query: Readonly<Record<string, string | number>>): Promise<void> =>
     demandCgi(await api.change(cgi('recordUpdater', query), 'change of people'));
   return {
@@ -165,23 +171,22 @@ function oldBook(api: Api): Book {
         ValidDateEnd: '20371231 235959',
       }),
     async rename(entries, name) {
-      for (const { told } of entries) {
-        const fields = told as Fields;
+      for (const entry of entries) {
+        const fields = entry.told as Fields;
         const kept = Object.entries(fields).filter(([key]) =>
           /^(?:CardNo|CardStatus|CardType|UserID|Doors\[\d+\]|TimeSections\[\d+\]|ValidDate(?:Start|End))$/.test(key),
         );
         await change({
           action: 'update',
           name: CARDS,
-          recno: fields.RecNo ?? '',
+          recno: recordOf(entry),
           ...Object.fromEntries(kept),
           CardName: name,
         });
       }
     },
     async remove(entries) {
-      for (const { told } of entries)
-        await change({ action: 'remove', name: CARDS, recno: (told as Fields).RecNo ?? '' });
+      for (const entry of entries) await change({ action: 'remove', name: CARDS, recno: recordOf(entry) });
     },
   };
 }
