@@ -138,6 +138,17 @@ describe('search', () => {
     expect(punches.map(keyOf)).toContain('42 2019-01-01 07:00:00');
   });
 
+  test('a punch during a search is no log that begins anew', async () => {
+    const { rig } = bench({
+      records: history(50),
+      simulatorOptions: { doorEvents: true },
+      faults: { 'interleave-event': '', delay: '1500' },
+    });
+    const { pages } = await rig.run(rig.readAll());
+    const { findings } = await rig.run(rig.readAll(pages.at(-1)?.cursor ?? null));
+    expect(findings.map(({ code }) => code)).not.toContain('epoch-changed');
+  });
+
   test('fewer events than announced are a finding', async () => {
     for (const fault of ['wrong-count', 'truncate-dataset']) {
       const { rig } = bench({ faults: { [fault]: '1' } });

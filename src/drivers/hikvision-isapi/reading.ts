@@ -94,7 +94,9 @@ export function createReading(
         if (watch && beganAnew(event, wall)) return 'anew';
         if (wall !== null && (seenTo === null || wall > seenTo)) seenTo = wall;
         reached = wall ?? reached;
-        if (event.serial !== null && (serial === null || event.serial > serial)) ({ serial } = event);
+        // Beyond the moment shown, where reading goes on from, a number would make the events before it look like a log begun anew.
+        const before = wall === null || wall <= shown;
+        if (before && event.serial !== null && (serial === null || event.serial > serial)) ({ serial } = event);
         const punch = punchOf(event, options, wire.zone, 'poll');
         if (punch) punches.push(punch);
         else skipped += 1;
