@@ -6,7 +6,7 @@
 import { readFile } from 'node:fs/promises';
 import type { Duplex } from 'node:stream';
 import { asGatewayError, fail, systemCode } from '../core/errors.js';
-import { formatReach, type Reach } from '../core/reach.js';
+import { formatReach, hostAndPort, parseReach, type Reach } from '../core/reach.js';
 import { systemClock, type Zone } from '../core/time.js';
 import type { Driver, Finding, Wire } from '../drivers/driver.js';
 import { createMasks } from '../drivers/masks.js';
@@ -17,15 +17,14 @@ import { checkOptions, findDriver, parseSets } from './options.js';
 import { punchJson, punchLine } from './punch-text.js';
 
 /**
- * A capture without the persons in it. Each connection and direction is scrubbed as one stream and cut again as it was; what
- * came in datagrams is scrubbed one by one.
+ * A capture without the persons in it. Each connection and direction is scrubbed as one stream and cut again as it was, datagrams
+ * too: a list of people or punches goes on from one to the next.
  */
 export function scrubCapture(capture: Capture, driver: Driver, options: unknown): Capture {
   const masks = createMasks();
-  const datagrams = capture.header.reach?.startsWith('udp://') ?? false;
   const streams = new Map<string, number[]>();
   capture.entries.forEach((one, index) => {
-    const key = `${one.connection} ${one.direction}${datagrams ? ` ${index}` : ''}`;
+    const key = `${one.connection} ${one.direction}`;
     streams.set(key, [...(streams.get(key) ?? []), index]);
   });
   const entries = [...capture.entries];
@@ -77,6 +76,15 @@ export interface ReplayArguments {
   readonly zone: Zone;
 }
 
+/** A session may take a while over the last bytes. */
+const QUIET_MS = 2000;
+
+/** What the gateway called the terminal when the capture was made. */
+function hostOf(text: string): string | null {
+  const reach = text === '' ? null : parseReach(text);
+  return reach !== null && 'host' in reach ? hostAndPort(reach) : null;
+}
+
 /** `rollcall replay FILE`: the punches that a driver reads from a capture; 0 if the session got as far as the capture goes. */
 export async function runReplay(
   args: ReplayArguments,
@@ -90,25 +98,30 @@ export async function runReplay(
   const capture = parseCapture(text);
   const driver = findDriver(drivers, args.driver ?? capture.header.driver ?? '');
   const options = checkOptions(driver.options, parseSets(args.set), driver.name);
-  const replay = replayCapture(capture);
+  const clock = systemClock();
+  const replay = replayCapture(capture, clock);
+  const stop = new AbortController();
+  const both = AbortSignal.any([signal, stop.signal]);
   const later = replay.links.slice(1);
   const [first] = replay.links;
   if (!first)
     throw fail('bad-argument', { argument: args.file, reason: 'it holds no bytes', reasonZh: '文件中没有数据' });
-  const more = async (): Promise<Duplex> => {
-    const link = later.shift();
-    // The capture has no further connection: whoever waits for one waits until the session ends.
-    return link ?? new Promise<never>(() => undefined);
-  };
   const calls = capture.header.reach?.includes('-listen://') ?? false;
+  const more = async (ended: AbortSignal): Promise<Duplex> => {
+    const link = later.shift();
+    if (link) return link;
+    // The capture has no further connection: whoever waits for one learns it when the rest has been said and read.
+    const over = AbortSignal.any([ended, both]);
+    do await clock.sleep(QUIET_MS, over);
+    while (!replay.finished());
+    throw fail('link-closed');
+  };
   const note = (finding: Finding): void => io.err(`! ${finding.code}: ${finding.text}`);
   const wire: Wire = {
-    ...{ clock: systemClock(), note, zone: args.zone, host: null },
+    ...{ clock, note, zone: args.zone, host: calls ? null : hostOf(capture.header.reach ?? '') },
     ...{ dial: calls ? null : more, nextCall: calls ? more : null },
   };
   let punches = 0;
-  const stop = new AbortController();
-  const both = AbortSignal.any([signal, stop.signal]);
   try {
     await using session = await driver.open(first, options, wire, both);
     const identity = await session.identify();

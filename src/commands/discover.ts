@@ -230,6 +230,13 @@ function adopt(
   const id = args.as ?? '';
   const file = join(dirname(resolve(args.config)), 'conf.d', PAGE_FILE);
   const before = existsSync(file) ? readFileSync(file, 'utf8') : null;
+  // Lists of several files are joined by id: one that is taken would change another terminal.
+  if (loadSettings(args.config, { env: args.env, drivers }).units.some(({ unit }) => unit === `terminal:${id}`))
+    throw fail('bad-argument', {
+      argument: `--as ${id}`,
+      reason: 'another terminal of the settings has this id; choose another',
+      reasonZh: '设置中已有此编号的考勤机，请另取编号',
+    });
   const { root } = parseLocated(file, before ?? '');
   const plain = (root === null ? {} : toPlain(root)) as { readonly terminals?: readonly object[] };
   const driver = drivers.find((one) => one.name === caller.driver);

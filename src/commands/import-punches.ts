@@ -12,7 +12,7 @@ import { fail } from '../core/errors.js';
 import { silentLog } from '../core/log.js';
 import { systemClock, type Clock } from '../core/time.js';
 import type { Driver } from '../drivers/driver.js';
-import { createIntake, type TerminalSetup } from '../flows/intake.js';
+import { createIntake, type IntakeParts } from '../flows/intake.js';
 import { systemTimeSource } from '../flows/health.js';
 import { punchMeaning } from '../gateway-intake.js';
 import { createLinks } from '../links/open.js';
@@ -46,7 +46,7 @@ export interface ImportPunchesOptions {
 }
 
 interface Work {
-  readonly setup: TerminalSetup;
+  readonly setup: IntakeParts['terminal'];
   readonly settings: Settings;
   readonly terminals: readonly string[];
   readonly clock: Clock;
@@ -83,7 +83,7 @@ export async function runImportPunches(
   using reader = openReader(dir, { now: clock.now() });
   const serial = serialOfLog(args.serial ?? null, terminal, reader, driver);
   const own = terminal.driver.name === driver.name ? (terminal.options as object) : {};
-  const setup: TerminalSetup = {
+  const setup: IntakeParts['terminal'] = {
     ...{ id: terminal.id, driver, zone: terminal.timeZone, serial: null, definition: null },
     options: checkOptions(driver.options, { ...own, ...parseSets(args.set), serial }, driver.name),
     reach: { kind: 'file', path: resolve(args.file) },

@@ -128,10 +128,13 @@ async function readCallers(reach: ListenReach, links: Links, pull: Pull, signal:
     );
     return one;
   };
+  // One that waits for us to speak is nobody's until we have spoken: whoever calls first is the one.
+  const silent: Callable[] = driver.called.waitsForUs ? [{ id: '', driver, options, serial: null, reach }] : [];
   const switchboard = createSwitchboard({
-    ...{ terminals: [], drivers: [driver], zone: pull.args.zone, clock, wire: clock, log: silentLog() },
+    ...{ terminals: silent, drivers: [driver], zone: pull.args.zone, clock, wire: clock, log: silentLog() },
     adopt: (_driver, serial) => known.get(serial ?? '') ?? begin(serial),
   });
+  if (silent.length > 0) begin(null);
   try {
     const listening = await links.listen(
       reach,

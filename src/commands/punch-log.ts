@@ -6,7 +6,7 @@ import { fail } from '../core/errors.js';
 import { silentLog } from '../core/log.js';
 import type { Clock, WallTime } from '../core/time.js';
 import type { Driver, Finding, PunchRecord, Wire } from '../drivers/driver.js';
-import { bindingKey, type TerminalSetup } from '../flows/intake.js';
+import { bindingKey, type IntakeParts } from '../flows/intake.js';
 import { createLinks } from '../links/open.js';
 import type { TerminalSettings } from '../settings/entries.js';
 import type { Reader } from '../store/reader.js';
@@ -75,7 +75,7 @@ export function serialOfLog(
 
 /** Reads the whole file without storing anything. Throws `file-unreadable`, `log-file-unknown`. */
 export async function surveyLog(
-  setup: TerminalSetup,
+  setup: IntakeParts['terminal'],
   reader: Reader | null,
   around: { readonly clock: Clock; readonly io: Console; readonly signal: AbortSignal },
 ): Promise<Survey> {

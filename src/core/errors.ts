@@ -794,10 +794,10 @@ export const ERRORS = {
   ),
   'definition-disabled': entry(
     'settings',
-    'Definition "{found}" has faults of its own and is disabled.',
-    'Mend the definition first: {other}.',
-    '型号定义 “{found}” 自身有误，已停用。',
-    '请先修正该定义：{other}。',
+    'Definition "{found}" has faults of its own and is disabled: {place}: {why}',
+    'Mend the definition, then read the settings again (systemctl reload rollcall).',
+    '型号定义 “{found}” 自身有误，已停用：{place}：{whyZh}',
+    '请修正该定义，再重新读取设置(systemctl reload rollcall)。',
   ),
 
   // rules

@@ -41,8 +41,8 @@ export interface Catalog {
   readonly entries: ReadonlyMap<string, CatalogEntry>;
   /** Faults of the definitions, and of no terminal. */
   readonly faults: readonly FileFault[];
-  /** Ids whose definition is wrong, with the place of the first fault. */
-  readonly disabled: ReadonlyMap<string, string>;
+  /** Ids whose definition is wrong, with its first fault. */
+  readonly disabled: ReadonlyMap<string, FileFault>;
 }
 
 /** A terminal as the settings name it: by model, or by driver alone. */
@@ -63,7 +63,7 @@ export type Resolution =
       readonly definitionHash: string | null;
     }
   | { readonly ok: false; readonly why: 'model' | 'driver'; readonly known: readonly string[] }
-  | { readonly ok: false; readonly why: 'disabled'; readonly place: string }
+  | { readonly ok: false; readonly why: 'disabled'; readonly fault: FileFault }
   | {
       readonly ok: false;
       readonly why: 'options';
@@ -83,7 +83,7 @@ const schemaWords = writtenSchema(definitionSchema);
 
 export function loadCatalog(source: CatalogSource): Catalog {
   const entries = new Map<string, CatalogEntry>();
-  const disabled = new Map<string, string>();
+  const disabled = new Map<string, FileFault>();
   const faults: FileFault[] = [];
   for (const directory of [source.directory, source.overlay]) {
     if (directory === undefined || !existsSync(directory)) continue;
@@ -108,7 +108,7 @@ export function loadCatalog(source: CatalogSource): Catalog {
         // A wrong overlay must not silently fall back to the definition it was meant to replace.
         entries.delete(id);
         const first = read.faults[0];
-        disabled.set(id, first ? `${first.file}:${first.line}` : join(directory, name));
+        if (first) disabled.set(id, first);
       }
     }
   }
@@ -206,8 +206,8 @@ function optionWords(driver: Driver): SchemaNode {
 export function resolveTerminal(catalog: Catalog, choice: TerminalChoice): Resolution {
   const entry = choice.model === undefined ? undefined : catalog.entries.get(choice.model);
   if (choice.model !== undefined && !entry) {
-    const place = catalog.disabled.get(choice.model);
-    if (place !== undefined) return { ok: false, why: 'disabled', place };
+    const fault = catalog.disabled.get(choice.model);
+    if (fault) return { ok: false, why: 'disabled', fault };
     return { ok: false, why: 'model', known: [...catalog.entries.keys()].sort() };
   }
   const driver = entry?.driver ?? catalog.drivers.find((one) => one.name === choice.driver);

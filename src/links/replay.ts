@@ -1,9 +1,11 @@
 /**
  * A capture played back: the terminal's side of it as links. What the terminal said is said again as soon as the gateway has
  * written as much as it had written then, so a session finds the conversation of the capture at whatever speed it talks. The
- * capture's own times are not waited for. When everything has been said, the links end.
+ * capture's own times are not waited for. What the gateway says now may be shorter than then (another date, another host): when it
+ * has said something and then waits, it is its turn no longer. When everything has been said, the links end.
  */
 import { Duplex } from 'node:stream';
+import type { Clock } from '../core/time.js';
 import type { Capture, CaptureEntry } from './tap.js';
 
 export interface Replay {
@@ -13,10 +15,29 @@ export interface Replay {
   finished(): boolean;
 }
 
-function play(entries: readonly CaptureEntry[], datagrams: boolean, said: (bytes: number) => void): Duplex {
+/** Silence after which the gateway has said all it wants to say. */
+const TURN_MS = 300;
+
+interface Stage {
+  readonly datagrams: boolean;
+  readonly clock: Clock;
+  readonly said: (bytes: number) => void;
+}
+
+function play(entries: readonly CaptureEntry[], { datagrams, clock, said }: Stage): Duplex {
+  const over = new AbortController();
   let next = 0;
   let heardBytes = 0;
   let owedBytes = 0;
+  let writes = 0;
+  const turnOver = async (): Promise<void> => {
+    writes += 1;
+    const mine = writes;
+    await clock.sleep(TURN_MS, over.signal);
+    if (mine !== writes || heardBytes >= owedBytes) return;
+    heardBytes = owedBytes;
+    go();
+  };
   const go = (): void => {
     for (let entry = entries[next]; entry; entry = entries[next]) {
       if (entry.direction === 'to-device') owedBytes += entry.bytes.length;
@@ -37,6 +58,11 @@ function play(entries: readonly CaptureEntry[], datagrams: boolean, said: (bytes
       heardBytes += chunk.length;
       done();
       if (next < entries.length) go();
+      if (heardBytes < owedBytes) turnOver().catch(() => undefined);
+    },
+    destroy(error, done) {
+      over.abort();
+      done(error);
     },
   });
   // Begin when somebody has taken the link, not while it is made.
@@ -45,7 +71,7 @@ function play(entries: readonly CaptureEntry[], datagrams: boolean, said: (bytes
 }
 
 /** Makes links of a capture. */
-export function replayCapture(capture: Capture): Replay {
+export function replayCapture(capture: Capture, clock: Clock): Replay {
   const total = capture.entries.reduce((sum, one) => sum + (one.direction === 'from-device' ? one.bytes.length : 0), 0);
   let saidBytes = 0;
   const numbers = [...new Set(capture.entries.map((one) => one.connection))].sort((a, b) => a - b);
@@ -53,8 +79,11 @@ export function replayCapture(capture: Capture): Replay {
     links: numbers.map((number) =>
       play(
         capture.entries.filter((one) => one.connection === number),
-        capture.header.reach?.startsWith('udp://') ?? false,
-        (bytes) => (saidBytes += bytes),
+        {
+          clock,
+          datagrams: capture.header.reach?.startsWith('udp://') ?? false,
+          said: (bytes) => (saidBytes += bytes),
+        },
       ),
     ),
     finished: () => saidBytes === total,

@@ -118,7 +118,10 @@ export function makeTerminal(entry: TerminalEntry, path: Path, context: Terminal
         }),
       );
     } else if (resolved.why === 'disabled') {
-      faults.push(fileFault('definition-disabled', { found: entry.model, other: resolved.place }, ...at('model')));
+      const { file, line, path: key, en, zh, remedyEn, remedyZh } = resolved.fault;
+      const place = `${file}:${line}${key === '' ? '' : ` ${key}`}`;
+      const why = { why: `${en} ${remedyEn}`, whyZh: `${zh}${remedyZh}` };
+      faults.push(fileFault('definition-disabled', { found: entry.model, place, ...why }, ...at('model')));
     } else {
       const word = resolved.why === 'model' ? (entry.model ?? '') : (entry.driver ?? '');
       faults.push(notOneOfFault(word, resolved.known, placeOf(root, [...path, resolved.why]), [...path, resolved.why]));
