@@ -4,6 +4,7 @@ import { describe, expect, test } from 'vitest';
 import { GatewayError } from '../../src/core/errors.js';
 import type { Decoded } from '../../src/drivers/driver.js';
 import { seededRandom } from '../../src/drivers/faults.js';
+import { listAt, readTree, searchedEvent, treeAt } from '../../src/drivers/hikvision-isapi/codec.js';
 import { hikvisionIsapi } from '../../src/drivers/hikvision-isapi/driver.js';
 import { createMasks } from '../../src/drivers/masks.js';
 import { loadCaptures } from './rig.js';
@@ -107,6 +108,15 @@ describe('events', () => {
     const [punch] = punches(answer({ ...base, ...change }));
     expect(punch?.verify ?? null).toBe(verify);
     if (punch) expect([punch.deviceUserId, punch.verifyRaw]).toEqual(['7', Number({ ...base, ...change }.minor)]);
+  });
+  test.each([
+    ['half a character', 'e5bca0e4b8'],
+    ['GBK', 'd5c5c8fd'],
+    ['GBK with a backslash in it', '955c'],
+  ])('a name of %s costs no event', (_what, name) => {
+    const [head = '', tail = ''] = JSON.stringify({ AcsEvent: { InfoList: [{ ...base, name: '@' }] } }).split('@');
+    const tree = readTree(Buffer.concat([Buffer.from(head), Buffer.from(name, 'hex'), Buffer.from(tail)]));
+    expect(listAt(treeAt(tree, 'AcsEvent'), 'InfoList').map((item) => searchedEvent(item).employee)).toEqual(['7']);
   });
   test('which minors pass, and what they mean, can be said', () => {
     const own = hikvisionIsapi.options.parse({

@@ -16,21 +16,24 @@ import { parseXml, type Tree } from './xml.js';
 export const isTree = (value: unknown): value is Tree =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
 
-/** A body as a tree with its root element or keys; null when it is neither XML nor a JSON object. */
-export function readTree(body: Uint8Array): Tree | null {
-  if (!isUtf8(body)) return null;
-  const text = Buffer.from(body)
-    .toString('utf8')
-    .replace(/^\uFEFF/, '')
-    .trim();
-  if (text.startsWith('<')) return parseXml(text);
-  if (!text.startsWith('{')) return null;
+function parseJson(text: string): Tree | null {
   try {
     const value: unknown = JSON.parse(text);
     return isTree(value) ? value : null;
   } catch {
     return null;
   }
+}
+
+/**
+ * A body as a tree with its root element or keys; null when it is neither XML nor a JSON object. A name that ends in half a
+ * character, or is in GBK, must not cost the events beside it.
+ */
+export function readTree(body: Uint8Array): Tree | null {
+  const text = new TextDecoder('utf-8').decode(body).trim();
+  if (text.startsWith('{'))
+    return parseJson(text) ?? (isUtf8(body) ? null : parseJson(new TextDecoder('gbk').decode(body).trim()));
+  return text.startsWith('<') && isUtf8(body) ? parseXml(text) : null;
 }
 
 export const treeAt = (tree: Tree | null, key: string): Tree | null => {
