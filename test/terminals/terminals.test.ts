@@ -4,9 +4,12 @@
  * `npm run test:terminals`; `MINUTES=n` (10), `SEED=n` repeats a run, `TERMINALS_TRACE=file` writes down each fault.
  */
 import { randomInt } from 'node:crypto';
-import { test } from 'vitest';
+import { expect, test } from 'vitest';
 import { needs } from '../support/needs.js';
 import { attend } from './attend.js';
+import { openClassroom } from './classroom.js';
+import { FLEET } from './fleet.js';
+import { play } from './play.js';
 
 const socat = needs('socat');
 const MINUTES = Number(process.env.MINUTES ?? 10);
@@ -28,4 +31,20 @@ test.skipIf(!socat.available)(
       },
       drainMs: 300_000,
     }),
+);
+
+test.skipIf(!socat.available)(
+  `a terminal that keeps records back is found out ${socat.reason}`,
+  { timeout: 600_000 },
+  async () => {
+    const seat = FLEET.find(({ driver }) => driver === 'hanvon-faceid');
+    if (!seat) throw new Error('no such terminal');
+    await using room = await openClassroom({ records: 40, seed: 1 });
+    await room.tell(seat, { do: 'fault', name: 'truncate-dataset', value: '3' });
+    const plan = { seed: 1, lengthMs: 5000, punchMs: 2000, faultMs: 1000, faultForMs: 1000, faultsAtOnce: 0 };
+    const { wrong } = await play(room, { plan, drainMs: 20_000 });
+    expect(wrong.filter((one) => one.startsWith(`${seat.id}:`))).toEqual([
+      expect.stringMatching(/read-incomplete.* 3 not stored/s),
+    ]);
+  },
 );
