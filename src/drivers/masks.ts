@@ -17,6 +17,14 @@ function* randomFor(key: Uint8Array, told: string, attempt: number): Generator<n
     yield* createHmac('sha256', key).update(`${attempt}:${block}:${told}`, 'utf8').digest();
 }
 
+/** Signs stay. Another character takes as many bytes in UTF-8, and a Chinese one in GBK too. */
+function otherCharacter(char: string, value: number): string {
+  const code = char.codePointAt(0) ?? 0;
+  if (code < 0x80) return char;
+  if (code < 0x800) return String.fromCodePoint(0x3b1 + (value % 17));
+  return String.fromCodePoint(code < 0x1_0000 ? 0x4e00 + value * 8 : 0x2_0000 + value);
+}
+
 function masked(told: string, random: Generator<number, never>): string {
   const digitsOnly = DIGITS.test(told);
   let tight = digitsOnly && TIGHT_LENGTHS.has(told.length);
@@ -24,7 +32,7 @@ function masked(told: string, random: Generator<number, never>): string {
     const value = random.next().value;
     if (/[a-z]/.test(char)) return String.fromCharCode(97 + (value % 26));
     if (/[A-Z]/.test(char)) return String.fromCharCode(65 + (value % 26));
-    if (!/\d/.test(char)) return char;
+    if (!/\d/.test(char)) return otherCharacter(char, value);
     const digit = Number(char);
     // No leading zero where there was none, and none lost.
     const least = index === 0 && digit > 0 ? 1 : 0;
