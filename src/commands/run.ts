@@ -4,14 +4,14 @@
  * one terminal or upstream parks that one and the rest runs. SIGHUP reads the settings again: when they are sound the gateway
  * stops and starts with them, else it goes on as it was.
  */
-import type { GatewayError } from '../core/errors.js';
+import { asGatewayError, type GatewayError } from '../core/errors.js';
 import { createLog } from '../core/log.js';
 import { systemClock, type Clock } from '../core/time.js';
 import type { Driver } from '../drivers/driver.js';
 import { buildGateway, type Gateway } from '../gateway.js';
 import { loadSettings, type LoadedSettings, type Settings } from '../settings.js';
 import { faultLines } from './check-config.js';
-import { EXIT, type Console } from './console.js';
+import { EXIT, reportError, type Console } from './console.js';
 import { serviceManager } from './service.js';
 
 export interface RunArguments {
@@ -50,8 +50,17 @@ export async function runDaemon(args: RunArguments, io: Console, signal: AbortSi
     const now: Ready = next;
     next = null;
     const reloading = new AbortController();
+    const loadAgain = (): ReturnType<typeof load> => {
+      try {
+        return load();
+      } catch (error) {
+        // Whatever is wrong with the files, a gateway that runs goes on running.
+        reportError(asGatewayError(error), io);
+        return { settings: null, faults: [] };
+      }
+    };
     const onHangUp = (): void => {
-      const { settings, faults } = load();
+      const { settings, faults } = loadAgain();
       if (settings === null)
         io.err('设置有误，继续按原设置运行。 The settings have faults; going on with the former ones.');
       else {

@@ -18,24 +18,29 @@ export interface SettingsFault extends FileFault {
 
 /** The main file with `conf.d/*.yaml` laid upon it. Faults of form go to `faults`; null when the main file cannot be used. */
 export function readFiles(main: string, faults: SettingsFault[], parked: Set<string>): Located | null {
+  const unreadable = (file: string, error: unknown): void => {
+    const reason = systemCode(error) ?? 'unknown';
+    const fault = fileFault('settings-unreadable', { file, reason }, { file, line: 0, column: 0 }, '');
+    faults.push({ ...fault, unit: null });
+  };
   const overlayDir = join(dirname(main), 'conf.d');
-  const overlays = existsSync(overlayDir)
-    ? readdirSync(overlayDir)
+  let overlays: readonly string[] = [];
+  try {
+    if (existsSync(overlayDir))
+      overlays = readdirSync(overlayDir)
         .filter((name) => name.endsWith('.yaml'))
         .sort()
-        .map((name) => join(overlayDir, name))
-    : [];
+        .map((name) => join(overlayDir, name));
+  } catch (error) {
+    unreadable(overlayDir, error);
+  }
   let merged: Located | null = null;
   for (const file of [main, ...overlays]) {
     let text: string;
     try {
       text = readFileSync(file, 'utf8');
     } catch (error) {
-      const reason = systemCode(error) ?? 'unknown';
-      faults.push({
-        ...fileFault('settings-unreadable', { file, reason }, { file, line: 0, column: 0 }, ''),
-        unit: null,
-      });
+      unreadable(file, error);
       continue;
     }
     const { root, faults: syntax } = readLocated(file, text);
