@@ -5,6 +5,7 @@ import { hex } from '../../src/core/bytes.js';
 import { GatewayError } from '../../src/core/errors.js';
 import type { Decoded, Masks, PunchPage } from '../../src/drivers/driver.js';
 import { seededRandom } from '../../src/drivers/faults.js';
+import { decodeRecord, parseObject } from '../../src/drivers/fcard-http/codec.js';
 import { fcardHttp } from '../../src/drivers/fcard-http/driver.js';
 import type { FcardHttpTerminal } from '../../src/drivers/fcard-http/simulator.js';
 import {
@@ -67,6 +68,13 @@ describe('records', () => {
     expect(punches).toHaveLength(2);
     expect(pages.at(-1)).toMatchObject({ drained: true, cursor: { reposted: false } });
     expect(findings.map((finding) => finding.code)).toContain('odd');
+  });
+
+  test.each(['e5bca0e4b8', 'd5c5c8fd', '955c'])('a name of the bytes %s costs no record', (name) => {
+    const [head = '', tail = ''] =
+      '{"RecordID":1,"RecordType":3,"RecordDate":1577836800,"UserID":"42","Name":"@"}'.split('@');
+    const detail = parseObject(Buffer.concat([Buffer.from(head), Buffer.from(name, 'hex'), Buffer.from(tail)]));
+    expect(decodeRecord(detail)).toMatchObject({ id: 1, userId: '42' });
   });
 
   test('a record keeps nothing of an identity card, and the time of its zone', async () => {

@@ -3,6 +3,7 @@
  * nothing here keeps or shows a photo, a template or the number of an identity card: parts that carry them are skipped while
  * reading, and the card number leaves a record before anything else sees it.
  */
+import { isUtf8 } from 'node:buffer';
 import { gunzipSync, gzipSync } from 'node:zlib';
 import { fail } from '../../core/errors.js';
 import { instant, instantToWall, type Instant, type Zone } from '../../core/time.js';
@@ -57,13 +58,16 @@ function unpacked(bytes: Uint8Array, encoding: string | undefined): Uint8Array {
 const badRequest = (reason: string, reasonZh: string, cause?: unknown): Error =>
   fail('bad-reply', { request: 'upload', requestZh: '上传', reason, reasonZh }, cause);
 
-/** JSON that is an object; white space and NUL around it occur. Throws `bad-reply` and never shows the text. */
+/** JSON that is an object, in UTF-8 or GBK; white space and NUL around it occur. Throws `bad-reply` and never shows the text. */
 export function parseObject(bytes: Uint8Array): Json {
-  try {
-    const value: unknown = JSON.parse(Buffer.from(bytes).toString('utf8').replaceAll('\0', ''));
-    if (typeof value === 'object' && value !== null && !Array.isArray(value)) return { ...value };
-  } catch {
-    // The message of the parser would quote what it read.
+  // A GBK name may hold a backslash, and a record that cannot be read is given up in the end.
+  for (const encoding of isUtf8(bytes) ? ['utf-8'] : ['utf-8', 'gbk']) {
+    try {
+      const value: unknown = JSON.parse(new TextDecoder(encoding).decode(bytes).replaceAll('\0', ''));
+      if (typeof value === 'object' && value !== null && !Array.isArray(value)) return { ...value };
+    } catch {
+      // The message of the parser would quote what it read.
+    }
   }
   throw badRequest('no JSON object', '不是 JSON 对象');
 }
