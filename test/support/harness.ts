@@ -60,8 +60,9 @@ export async function openSite(options: SiteOptions): Promise<Site> {
   const settings: Settings = {
     ...loaded.settings,
     terminals: loaded.settings.terminals.map((one) => {
-      const wrap = options.terminals.find(({ id }) => id === one.id)?.wrap;
-      return wrap ? { ...one, driver: wrap(one.driver) } : one;
+      const { wrap, without = [] } = options.terminals.find(({ id }) => id === one.id) ?? {};
+      const capabilities = new Set([...one.capabilities].filter((word) => !without.includes(word)));
+      return { ...one, capabilities, driver: wrap ? wrap(one.driver) : one.driver };
     }),
   };
   return new SimulatedSite({ options, root, world, city, random, people, stations, settings, faults: loaded.faults });
@@ -141,6 +142,8 @@ class SimulatedSite implements Site {
     this.station(id).pull();
     this.station(other).plug();
     this.#at.set(id, other);
+    // It cannot stand at two addresses.
+    this.#at.set(other, '');
   }
   readonly life = (): Life | null => this.#process;
   readonly dir = (): string => this.#dir;

@@ -7,7 +7,7 @@ import { fail } from '../../src/core/errors.js';
 import type { ReachKind } from '../../src/core/reach.js';
 import type { Zone } from '../../src/core/time.js';
 import { personName } from '../../src/demo/people.js';
-import type { Driver, SimulatedPunch, SimulatedTerminal, SimulatedUser } from '../../src/drivers/driver.js';
+import type { Capability, Driver, SimulatedPunch, SimulatedTerminal, SimulatedUser } from '../../src/drivers/driver.js';
 import { DRIVERS } from '../../src/drivers/index.js';
 import type { WorldClock } from './world-clock.js';
 
@@ -30,6 +30,8 @@ export interface TerminalPlan {
   readonly faults?: Readonly<Record<string, string>>;
   /** Members of the terminal's entry in the settings file, over the harness's own. */
   readonly settings?: Readonly<Record<string, unknown>>;
+  /** What its definition takes away from it. */
+  readonly without?: readonly Capability[];
   /** For planted bugs. */
   readonly wrap?: (driver: Driver) => Driver;
 }
@@ -121,6 +123,7 @@ export function createStation(
   });
   const wires = new Set<Wire>();
   const asked: Uint8Array[] = [];
+  const given = new Set<string>();
   const datagrams = reachKindOf(plan) === 'udp';
   let plugged = true;
   const drop = (): void => [...wires].forEach((wire) => wire.cut());
@@ -158,7 +161,11 @@ export function createStation(
     },
     plug: () => void (plugged = true),
     drop,
-    given: () => [...new Set(terminal.records().map((one) => identityOf(serial, one)))],
+    given() {
+      // A log that was erased meanwhile was given all the same.
+      for (const one of terminal.records()) given.add(identityOf(serial, one));
+      return [...given];
+    },
     asked: () => asked,
     open() {
       const serving = new AbortController();

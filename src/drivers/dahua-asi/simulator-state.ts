@@ -128,14 +128,16 @@ function append(state: State, record: Omit<LogRecord, 'recNo'>): LogRecord {
 }
 
 export function addRecord(state: State, record: SimulatedPunch): LogRecord {
-  state.made.push(record);
-  return append(state, {
+  const kept = append(state, {
     wall: record.wallTime,
     userId: record.userId,
     method: METHODS[record.verify ?? 'face'] ?? 15,
     attendance: ATTENDANCE[record.direction ?? 'unknown'] ?? 0,
     error: 0,
   });
+  // After `append`, which may have emptied the log.
+  state.made.push(record);
+  return kept;
 }
 
 /** A face that was seen and not let in, or a button at the door: records that are no punches. */
