@@ -171,7 +171,7 @@ async function probe(host: string, port: number, search: Search, signal: AbortSi
   }
 }
 
-async function scan(cidr: string, search: Search, io: Console, signal: AbortSignal): Promise<void> {
+async function scan(hosts: readonly string[], search: Search, io: Console, signal: AbortSignal): Promise<void> {
   const ports = [
     ...new Set(
       search.drivers
@@ -179,7 +179,7 @@ async function scan(cidr: string, search: Search, io: Console, signal: AbortSign
         .flatMap((one) => one.defaultPort ?? []),
     ),
   ];
-  const waiting = addressesOf(cidr).flatMap((host) => ports.map((port) => ({ host, port })));
+  const waiting = hosts.flatMap((host) => ports.map((port) => ({ host, port })));
   const total = waiting.length;
   const progress = progressLine(io);
   const work = async (): Promise<void> => {
@@ -301,6 +301,7 @@ export async function runDiscover(
     if (known.length === 0) io.err('没有未登记的考勤机呼叫过本网关。 No unclaimed terminal has called the gateway.');
     return EXIT.good;
   }
+  const hosts = args.scan === undefined ? [] : addressesOf(args.scan);
   let count = 0;
   await using links = createLinks({ clock, log: silentLog() });
   const search: Search = {
@@ -310,7 +311,12 @@ export async function runDiscover(
       print(one, io);
     },
   };
-  for (const port of await listSerialPorts()) {
+  // The names of serial ports come from udev; a machine without it has the rest all the same.
+  const ports = await listSerialPorts().catch(() => {
+    io.err('无法列出串口(udevadm)。 Serial ports cannot be listed (udevadm).');
+    return [];
+  });
+  for (const port of ports) {
     const path = port.byId ?? port.path;
     const maker = [port.maker, port.vendorId && `${port.vendorId}:${port.productId ?? ''}`].filter(Boolean).join(' ');
     const note = `serial port ${port.path} ${maker}`.trim();
@@ -320,7 +326,7 @@ export async function runDiscover(
     });
   }
   await searchByBroadcast(search, args.seconds, signal);
-  if (args.scan !== undefined) await scan(args.scan, search, io, signal);
+  if (hosts.length > 0) await scan(hosts, search, io, signal);
   if (count === 0)
     io.err(
       '没有找到。可用 --scan 192.168.1.0/24 扫描网段；由考勤机呼叫网关的型号请看 --config。 Nothing found. Try --scan 192.168.1.0/24; for terminals that call the gateway see --config.',
