@@ -273,6 +273,22 @@ describe('reading', () => {
   });
 });
 
+test('records of 8 bytes keep the id they were first read with, when their person is deleted afterwards', async () => {
+  const rig = zkRig({ records: history(6), simulatorOptions: { recordBytes: 8 } });
+  const first = await rig.run(rig.readAll());
+  const cursor = first.pages.at(-1)?.cursor ?? null;
+  await rig.run(async () => {
+    const connection = await rig.connect();
+    await connection.session.identify();
+    await connection.session.users?.remove('20250017');
+    await connection.close();
+  });
+  expect(rig.terminal.users().map((user) => user.id)).not.toContain('20250017');
+  const second = await rig.run(rig.readAll(cursor));
+  expect(second.punches.map(keyOf)).toEqual(first.punches.map(keyOf));
+  expect(codes(second.findings)).not.toContain('odd');
+});
+
 test('raw is the record as it was received', async () => {
   const rig = zkRig({ records: [{ userId: '20250017', wallTime: '2025-09-01 08:05:30' as WallTime }] });
   const { punches } = await rig.run(rig.readAll());

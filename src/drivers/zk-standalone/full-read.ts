@@ -9,7 +9,7 @@ import type { Cursor, Finding, PunchPage, PunchRecord } from '../driver.js';
 import { COMMAND, EVENT_ATTENDANCE } from './codes.js';
 import { NO_DATA } from './codec.js';
 import { createUserTable, makePunch } from './punches.js';
-import { noteMemory, readLog, readSizes, readUsers, type LogContext, type LogRead } from './reading.js';
+import { noteMemory, readLog, readSizes, readUsers, slotsText, type LogContext, type LogRead } from './reading.js';
 import { decodeEvent, type Attendance } from './records.js';
 import { GatewayError } from '../../core/errors.js';
 
@@ -55,9 +55,12 @@ export function standingOf(after: Cursor | null): Standing {
   };
 }
 
-const cursorOf = ({ counter, epoch, first, ring }: Standing): Cursor => ({ count: counter, epoch, first, ring });
+const cursorOf = ({ counter, epoch, first, ring }: Standing, slots: ReadonlyMap<number, string>): Cursor => ({
+  ...{ count: counter, epoch, first, ring },
+  ...(slots.size === 0 ? {} : { slots: slotsText(slots) }),
+});
 
-/** A cursor holds no person: of the oldest record only a digest. */
+/** Of the oldest record a cursor holds only a digest. */
 const fingerprint = (punch: PunchRecord): string => createHash('sha256').update(punch.raw).digest('hex').slice(0, 16);
 
 function remember(standing: Standing, punches: readonly PunchRecord[]): void {
@@ -127,7 +130,7 @@ export async function* fullRead(
   standing.first = first;
   account(standing, sizes.records, read, context.note);
   standing.readTicks = context.clock.ticks();
-  yield { punches: heldBack, cursor: cursorOf(standing), drained: true, count: read };
+  yield { punches: heldBack, cursor: cursorOf(standing, context.slots), drained: true, count: read };
 }
 
 function account(standing: Standing, counter: number | null, read: LogRead, note: (finding: Finding) => void): void {

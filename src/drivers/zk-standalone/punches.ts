@@ -16,10 +16,11 @@ export interface UserTable {
   readonly size: number;
 }
 
-export function createUserTable(users: readonly User[]): UserTable {
-  const byUid = new Map(users.map((user) => [user.uid, user.id]));
+/** `former` are slots as they were known before: a record of somebody deleted since keeps the id it was first stored with. */
+export function createUserTable(users: readonly User[], former: ReadonlyMap<number, string> = new Map()): UserTable {
+  const byUid = new Map([...former, ...users.map((user) => [user.uid, user.id] as const)]);
   const ids = new Set(users.map((user) => user.id));
-  return { idOf: (uid) => byUid.get(uid), hasId: (id) => ids.has(id), size: byUid.size };
+  return { idOf: (uid) => byUid.get(uid), hasId: (id) => ids.has(id), size: users.length };
 }
 
 export interface PunchMaking {

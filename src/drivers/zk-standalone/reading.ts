@@ -20,6 +20,8 @@ export interface LogContext extends DataSetContext {
   users: UserTable | null;
   /** Records hold slot numbers only, so every read needs the user table of its moment. */
   slotsOnly: boolean;
+  /** Whose slot a record meant, by slot, for logs that hold slot numbers only; kept in the cursor (see `slotsText`). */
+  slots: Map<number, string>;
   /** The keypad was locked for a reading and is not known to be free again. */
   keypadLocked: boolean;
   /** Already told that the log is nearly full. */
@@ -82,7 +84,10 @@ export async function readUserTable(context: LogContext, sizes: Sizes): Promise<
     const raw = body.subarray(at, at + size);
     records.push({ user: decodeUser(raw, options.encoding), raw });
   }
-  context.users = createUserTable(records.map((record) => record.user));
+  context.users = createUserTable(
+    records.map((record) => record.user),
+    context.slots,
+  );
   return size === null && set.totalBytes > 0 ? null : records;
 }
 
@@ -173,8 +178,35 @@ function decodePage(
     if (!made) continue;
     see(made);
     page.push(made.punch);
+    if (record.userId === null && record.uid !== null && !made.unknownSlot)
+      context.slots.set(record.uid, made.punch.deviceUserId);
   }
   return page;
+}
+
+/**
+ * A log of slot numbers means the people of today's user table. Without this memory the punches of somebody who is deleted
+ * would come again under their slot number, and be another person's.
+ */
+export function slotsText(slots: ReadonlyMap<number, string>): string {
+  return JSON.stringify([...slots]);
+}
+
+/** Reads `slotsText` back; nothing where the text is not ours. */
+export function slotsOf(text: unknown): Map<number, string> {
+  if (typeof text !== 'string') return new Map();
+  try {
+    const pairs: unknown = JSON.parse(text);
+    return new Map(
+      (Array.isArray(pairs) ? (pairs as unknown[]) : []).flatMap((pair) =>
+        Array.isArray(pair) && typeof pair[0] === 'number' && typeof pair[1] === 'string'
+          ? [[pair[0], pair[1]] as const]
+          : [],
+      ),
+    );
+  } catch {
+    return new Map();
+  }
 }
 
 /** Opens the log with function 0, then 1 where 0 yields nothing though the counter says otherwise. */

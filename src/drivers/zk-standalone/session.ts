@@ -15,7 +15,7 @@ import { createDesk } from './desk.js';
 import { commKeyOf, type ZkOptions } from './options.js';
 import { followLive } from './following.js';
 import { fullRead, standingOf } from './full-read.js';
-import { noteMemory, readSizes, type LogContext } from './reading.js';
+import { noteMemory, readSizes, type LogContext, slotsOf } from './reading.js';
 import { decodeOption, decodeTime, encodeOption, encodeTime } from './records.js';
 import { decodeText } from './text.js';
 import { createUsers } from './users.js';
@@ -59,6 +59,7 @@ export async function openSession(
     desk: createDesk(wire.note),
     users: null,
     slotsOnly: false,
+    slots: new Map(),
     keypadLocked: false,
     memoryLow: false,
   };
@@ -180,6 +181,7 @@ async function* pages(
   { follow }: PageOptions,
 ): AsyncGenerator<PunchPage, void, undefined> {
   const standing = standingOf(after);
+  context.slots = slotsOf(after?.slots);
   yield* fullRead(context, standing);
   if (follow) yield* followLive(context, standing);
 }
