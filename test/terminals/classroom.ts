@@ -3,6 +3,7 @@
  * pairs for the serial lines, and the daemon as it was built. The daemon writes its log into a file, so that no line of it
  * is lost; the unknown caller is heard through a relay, so that it is known what the gateway tells it.
  */
+import { randomInt } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { connect, createServer, type Server } from 'node:net';
 import { once } from 'node:events';
@@ -13,7 +14,6 @@ import type { GatewayStatus } from '../../src/web/status.js';
 import {
   control,
   eventually,
-  freePort,
   getJson,
   rollcall,
   startProgram,
@@ -56,14 +56,33 @@ export interface Classroom extends AsyncDisposable {
 
 export const identity = (user: unknown, wallTime: unknown): string => `${String(user)} ${String(wallTime)}`;
 
+/**
+ * A free port that no outgoing connection takes meanwhile: dozens are needed, and between choosing and listening pass seconds
+ * in which many connections are made (Linux gives those ports from 32768 on).
+ */
+async function quietPort(): Promise<number> {
+  for (;;) {
+    const port = randomInt(12_000, 32_000);
+    const server = createServer();
+    const free = await new Promise<boolean>((resolve) => {
+      server.once('error', () => resolve(false));
+      server.listen(port, '127.0.0.1', () => resolve(true));
+    });
+    if (!free) continue;
+    server.close();
+    await once(server, 'close');
+    return port;
+  }
+}
+
 async function findPlaces(dir: string): Promise<Places & { readonly control: ReadonlyMap<string, number> }> {
   const ports = new Map<string, number>();
   const controls = new Map<string, number>();
   for (const { id } of [...FLEET, STRANGER]) {
-    ports.set(id, await freePort());
-    controls.set(id, await freePort());
+    ports.set(id, await quietPort());
+    controls.set(id, await quietPort());
   }
-  const [shared, relay] = [await freePort(), await freePort()];
+  const [shared, relay] = [await quietPort(), await quietPort()];
   return {
     ...{ shared, relay, control: controls },
     port: (id) => ports.get(id) ?? 0,
@@ -175,7 +194,7 @@ export async function openClassroom(options: { readonly records: number; readonl
     );
     programs.push(...(await Promise.all(started)));
   }
-  const web = await freePort();
+  const web = await quietPort();
   const config = writeSettings(dir, places, web);
   const logFile = join(dir, 'daemon.log');
   let daemon: Program | null = null;
