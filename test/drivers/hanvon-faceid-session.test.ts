@@ -320,6 +320,26 @@ describe('lexer', () => {
     expect(pairs(text)).toEqual(expected);
   });
 
+  // Found by fuzzing: each byte of such a run was tried as the beginning of a word and all behind it read again.
+  test('does not read a long run of letters again and again, and finds the word at its end', () => {
+    const run = 'abc_1'.repeat(20_000);
+    const lexer = createLexer({ key: null, words: null, drops: () => false });
+    const began = process.cpuUsage().user;
+    const tokens = [...lexer.push(Buffer.from(run)), ...lexer.push(Buffer.from('( a="b")(x(')), ...lexer.end()];
+    expect((process.cpuUsage().user - began) / 1000).toBeLessThan(2000);
+    const begin = tokens.find((token) => token.kind === 'begin');
+    // The longest end of the run that begins with a letter and has at most 32 characters.
+    expect(begin?.kind === 'begin' ? begin.word : null).toBe(run.slice(-30));
+    expect(tokens.filter((token) => token.kind === 'end')).toHaveLength(1);
+    let at = 0;
+    for (const token of tokens) {
+      if (token.kind !== 'noise') continue;
+      expect(token.at).toBeGreaterThanOrEqual(at);
+      at = token.end;
+    }
+    expect(at).toBe(run.length + '( a="b")(x('.length);
+  });
+
   test('is linear in the size of a message, encrypted too', () => {
     const value = Buffer.alloc(2 * 1024 * 1024, 0x41);
     for (const key of [null, Uint8Array.of(50, 54, 58, 52, 8, 16, 32, 64)]) {

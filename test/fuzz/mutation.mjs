@@ -7,8 +7,8 @@
 import { crc } from '../../dist/drivers/anviz-tcb/codec.js';
 import { checksum } from '../../dist/drivers/zk-standalone/codec.js';
 
-const LARGE_BYTES = 16 * 1024;
-const INPUT_BYTES_MAX = 20 * 1024;
+const LARGE_BYTES = 8 * 1024;
+const INPUT_BYTES_MAX = 10 * 1024;
 
 /** mulberry32, with what is picked from it. */
 export function createRandom(seed) {

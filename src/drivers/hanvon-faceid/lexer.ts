@@ -7,6 +7,8 @@
  * With a key each message is tried encrypted and plain, because a terminal whose key was removed answers plainly.
  */
 
+import { isSpace, isWhole, isWord, mayGrow, OPEN, PLAIN_WORDS, wordAt, WORD_MAX } from './words.js';
+
 export type Token =
   | { readonly kind: 'begin'; readonly word: string; readonly at: number; readonly encrypted: boolean }
   | {
@@ -41,16 +43,8 @@ export interface Lexer {
   readonly inside: boolean;
 }
 
-/** Every word of the protocol that the sources name. */
-const PLAIN_WORDS: readonly string[] = (
-  'Return Wait GetDeviceInfo SetDeviceInfo GetMAC_SN GetNetInfo SetNetInfo DetectDevice GetDateTime SetDateTime GetRecord ' +
-  'GetEmployeeID GetEmployee SetEmployee DeleteEmployee SetNameTable AddNameTable GetPictureName GetPicture OpenDoor ' +
-  'RestartDevice DetectEmployeeData DeleteAllRecord DeleteAllEmployee InitDevice SDFormat'
-).split(' ');
-
 /** One value may be a photo of some megapixels in base64. */
 export const VALUE_BYTES_MAX = 2 * 1024 * 1024;
-const WORD_MAX = 32;
 /** Longest run after a closing quote that may turn out to belong to the value. */
 const TAIL_MAX = 256;
 /** Values without quotes are numbers. */
@@ -58,20 +52,15 @@ const BARE_MAX = 1024;
 const RUN_BYTES = 4096;
 
 const QUOTE = 0x22;
-const OPEN = 0x28;
 const CLOSE = 0x29;
 const EQUALS = 0x3d;
-
-const isSpace = (byte: number): boolean => byte === 0x20 || byte === 0x09 || byte === 0x0d || byte === 0x0a;
-const isLetter = (byte: number): boolean => (byte >= 0x41 && byte <= 0x5a) || (byte >= 0x61 && byte <= 0x7a);
-const isWord = (byte: number): boolean => isLetter(byte) || (byte >= 0x30 && byte <= 0x39) || byte === 0x5f;
 
 type State = 'idle' | 'word' | 'gap' | 'key' | 'after-key' | 'equals' | 'quoted' | 'bare';
 
 /** A way in which the first word of a message may be written: encrypted or plain. */
 interface Trial {
   readonly key: Uint8Array | null;
-  readonly word: string;
+  word: string;
 }
 
 /** A pair whose value is being read, or was closed and waits for what follows. */
@@ -103,7 +92,8 @@ export function createLexer(options: LexerOptions): Lexer {
   let noiseAt = -1;
   let blank = true;
   let out: Token[] = [];
-  let again: number[] = [];
+  /** Bytes to be read again, the next one last. */
+  const again: number[] = [];
   // Read by a function, because the compiler believes that a call cannot change it.
   let restarted = false;
   const hasRestarted = (): boolean => restarted;
@@ -140,7 +130,7 @@ export function createLexer(options: LexerOptions): Lexer {
     tail = [];
     offset = from;
     restarted = true;
-    again = [...bytes, ...again];
+    for (let at = bytes.length - 1; at >= 0; at -= 1) again.push(bytes[at] ?? 0);
   };
 
   const startToken = (raw: number): void => {
@@ -190,13 +180,38 @@ export function createLexer(options: LexerOptions): Lexer {
     out.push({ kind: 'end', at: offset + 1 });
   };
 
+  /**
+   * What was read is no word. Its first byte begins nothing; the others may. They are tried where they lie, for read again one
+   * by one each byte of a long run of letters would cost thirty-two.
+   */
+  const noWord = (): void => {
+    if (noiseAt < 0) noiseAt = tokenAt;
+    for (let from = 1; from <= token.length; from += 1) {
+      blank &&= isSpace(token[from - 1] ?? 0);
+      const tried = modes.map((key) => ({ key, found: wordAt(token, from, key, wordsOf(key)) }));
+      if (tried.some(({ found }) => found === 'whole')) {
+        restart(tokenAt + from, token.slice(from));
+        return;
+      }
+      trials = tried.flatMap(({ key, found }) =>
+        found === null || found === 'whole' ? [] : [{ key, word: found.text }],
+      );
+      if (trials.length === 0) continue;
+      token = token.slice(from);
+      tokenAt += from;
+      state = token.length === 0 ? 'idle' : 'word';
+      return;
+    }
+  };
+
   const inWord = (raw: number): void => {
     const place = offset - tokenAt;
-    const alive: Trial[] = [];
+    // In place: in noise this runs many times for each byte.
+    let alive = 0;
     for (const trial of trials) {
       const byte = trial.key === null ? raw : raw ^ (trial.key[place & 7] ?? 0);
       const words = wordsOf(trial.key);
-      if (byte === OPEN && (words?.includes(trial.word) ?? trial.word.length > 1)) {
+      if (byte === OPEN && isWhole(trial.word, words)) {
         tellNoise(tokenAt);
         messageAt = tokenAt;
         mode = trial.key;
@@ -204,19 +219,13 @@ export function createLexer(options: LexerOptions): Lexer {
         state = 'gap';
         return;
       }
-      const text = trial.word + String.fromCharCode(byte);
-      if (
-        (place === 0 ? isLetter(byte) : isWord(byte)) &&
-        (words?.some((known) => known.startsWith(text)) ?? place < WORD_MAX)
-      )
-        alive.push({ key: trial.key, word: text });
+      if (!mayGrow(trial.word, byte, words)) continue;
+      trial.word += String.fromCharCode(byte);
+      trials[alive] = trial;
+      alive += 1;
     }
-    trials = alive;
-    if (alive.length > 0) return;
-    // The first byte begins nothing; the others may.
-    if (noiseAt < 0) noiseAt = tokenAt;
-    blank &&= isSpace(token[0] ?? 0);
-    restart(tokenAt + 1, token.slice(1));
+    trials.length = alive;
+    if (alive === 0) noWord();
   };
 
   const inGap = (byte: number, raw: number): void => {
@@ -333,7 +342,7 @@ export function createLexer(options: LexerOptions): Lexer {
       else if (state === 'equals') afterEquals(byte, raw);
       else if (state === 'bare') inBare(byte, raw);
       else if (state === 'quoted') {
-        if (inQuotes(Uint8Array.of(byte)) === 0) again = [raw, ...again];
+        if (inQuotes(Uint8Array.of(byte)) === 0) again.push(raw);
       } else inKey(byte, raw);
     }
     if (!hasRestarted()) offset += 1;
@@ -350,9 +359,7 @@ export function createLexer(options: LexerOptions): Lexer {
       let at = 0;
       while (at < chunk.length || again.length > 0) {
         if (again.length > 0) {
-          const [waiting = 0, ...rest] = again;
-          again = rest;
-          feed(waiting);
+          feed(again.pop() ?? 0);
         } else if (state === 'quoted') {
           // In pieces, so that an encrypted value of a large chunk is not decrypted far beyond its closing quote.
           const run = chunk.subarray(at, at + RUN_BYTES);
