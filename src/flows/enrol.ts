@@ -199,7 +199,8 @@ export function createEnrolment(parts: EnrolParts): Enrolment {
       const rows = rowsById();
       const states = wantedNow().map((one) => {
         const row = rows.get(one.deviceUserId);
-        return row?.traineeNo === one.traineeNo && row.state !== 'removed' ? row.state : 'waiting';
+        if (row?.traineeNo !== one.traineeNo || row.reason === INTERRUPTED) return 'waiting';
+        return row.state === 'removed' ? 'waiting' : row.state;
       });
       const count = (state: string): number => states.filter((one) => one === state).length;
       return { enrolled: count('enrolled'), failed: count('failed'), waiting: count('waiting') };
