@@ -12,7 +12,7 @@ export interface Replay {
   /** The connections of the capture, in the order in which they were opened. */
   readonly links: readonly Duplex[];
   /** Whether every byte of the terminal has been said. */
-  finished(): boolean;
+  readonly finished: () => boolean;
 }
 
 /** Silence after which the gateway has said all it wants to say. */
@@ -38,7 +38,15 @@ function play(entries: readonly CaptureEntry[], { datagrams, clock, said }: Stag
     heardBytes = owedBytes;
     go();
   };
+  // Whoever hears an answer may write at once, in the middle of the loop that said it.
+  let going = false;
   const go = (): void => {
+    if (going) return;
+    going = true;
+    sayWhatIsDue();
+    going = false;
+  };
+  const sayWhatIsDue = (): void => {
     for (let entry = entries[next]; entry; entry = entries[next]) {
       if (entry.direction === 'to-device') owedBytes += entry.bytes.length;
       else if (heardBytes < owedBytes) return;

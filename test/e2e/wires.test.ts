@@ -31,7 +31,7 @@ interface Kind {
 
 const KINDS: readonly Kind[] = [
   { driver: 'zk-push', scheme: 'http-listen', replays: false },
-  { driver: 'aiface-ws', scheme: 'ws-listen', replays: false },
+  { driver: 'aiface-ws', scheme: 'ws-listen', replays: true },
   { driver: 'anviz-tcb', scheme: 'tcp-listen', replays: true },
   { driver: 'fcard', scheme: 'tcp-listen', replays: false },
   { driver: 'fcard', scheme: 'udp', replays: false },
