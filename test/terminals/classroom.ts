@@ -90,12 +90,14 @@ async function findPlaces(dir: string): Promise<Places & { readonly control: Rea
   };
 }
 
-async function layCable({ gateway, terminal }: ReturnType<Places['cable']>): Promise<Program> {
+type Keep = (program: Program) => void;
+
+async function layCable({ gateway, terminal }: ReturnType<Places['cable']>, keep: Keep): Promise<void> {
   const end = (link: string): string => `pty,raw,echo=0,link=${link}`;
   const program = startProgram('socat', 'socat', [end(gateway), end(terminal)]);
+  keep(program);
   const there = (): true | null => (existsSync(gateway) && existsSync(terminal) ? true : null);
   await eventually('socat has made a pair of ptys', START_MS, there, { explain: program.tail });
-  return program;
 }
 
 /** Passes everything on and keeps what goes towards the caller. */
@@ -140,14 +142,19 @@ function writeSettings(dir: string, places: Places, web: number): string {
   return file;
 }
 
-async function startSeat(seat: Seat, places: Places, port: number, records: number, seed: number): Promise<Program> {
+async function startSeat(
+  seat: Seat,
+  places: Places,
+  how: { readonly control: number; readonly records: number; readonly seed: number; readonly keep: Keep },
+): Promise<void> {
+  const { records, seed } = how;
   const reach = seat.terminalReach?.(places) ?? seat.reach(places);
   const size = ['--users', String(PEOPLE), '--records', String(records), '--serial', seat.serial];
-  const wires = ['--driver', seat.driver, '--reach', reach, '--control', String(port), '--seed', String(seed)];
+  const wires = ['--driver', seat.driver, '--reach', reach, '--control', String(how.control), '--seed', String(seed)];
   const sets = seat.simulator.flatMap((one) => ['--set', one]);
   const program = startRollcall(seat.id, ['simulate', 'terminal', ...wires, ...size, ...sets]);
+  how.keep(program);
   await program.line((line) => line.includes('"ready"'), START_MS);
-  return program;
 }
 
 const jsonLines = (text: string): readonly Readonly<Record<string, unknown>>[] =>
@@ -182,17 +189,30 @@ export async function openClassroom(options: { readonly records: number; readonl
   const places = await findPlaces(dir);
   const programs: Program[] = [];
   let kept = false;
-  for (const { id } of FLEET.filter((seat) => seat.serialLine)) programs.push(await layCable(places.cable(id)));
+  const keep: Keep = (program) => void programs.push(program);
   const { server, heard } = await listenIn(places.relay, places.shared);
   const controlOf = (seat: Seat): number => places.control.get(seat.id) ?? 0;
   const seats = [...FLEET, STRANGER];
-  // A few at a time: starting is what costs the most here.
-  for (let at = 0; at < seats.length; at += STARTS_AT_ONCE) {
-    const some = seats.slice(at, at + STARTS_AT_ONCE);
-    const started = some.map((seat, index) =>
-      startSeat(seat, places, controlOf(seat), options.records, options.seed + at + index),
-    );
-    programs.push(...(await Promise.all(started)));
+  const close = async (): Promise<void> => {
+    server.close();
+    for (const program of programs.toReversed()) await program[Symbol.asyncDispose]();
+    if (!kept) rmSync(dir, { recursive: true, force: true });
+  };
+  try {
+    for (const { id } of FLEET.filter((seat) => seat.serialLine)) await layCable(places.cable(id), keep);
+    // A few at a time: starting is what costs the most here.
+    for (let at = 0; at < seats.length; at += STARTS_AT_ONCE) {
+      const some = seats.slice(at, at + STARTS_AT_ONCE);
+      const { records, seed } = options;
+      await Promise.all(
+        some.map((seat, index) =>
+          startSeat(seat, places, { control: controlOf(seat), records, seed: seed + at + index, keep }),
+        ),
+      );
+    }
+  } catch (error) {
+    await close();
+    throw error;
   }
   const web = await quietPort();
   const config = writeSettings(dir, places, web);
@@ -254,10 +274,6 @@ export async function openClassroom(options: { readonly records: number; readonl
     keep: () => {
       kept = true;
     },
-    async [Symbol.asyncDispose]() {
-      server.close();
-      for (const program of programs.toReversed()) await program[Symbol.asyncDispose]();
-      if (!kept) rmSync(dir, { recursive: true, force: true });
-    },
+    [Symbol.asyncDispose]: close,
   };
 }
