@@ -155,6 +155,22 @@ describe('parts of the stream', () => {
       expect(cutsOf(bytes, step)).toEqual([event, 'Heartbeat', event, 'Heartbeat']);
   });
 
+  // Found by fuzzing: the line behind a head that was found late was lost.
+  test('loses nothing when a stream begins inside an answer that is none', () => {
+    const stream = Buffer.from(
+      'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nContent-Type: text/plaHTTP/1.1 200 OK\r\n' +
+        'Content-Type: multipart/x-mixed-replace; boundary=myboundary\r\n\r\n' +
+        '--myboundary\r\nContent-Type: text/plain\r\nContent-Length:9\r\n\r\nHeartbeat',
+    );
+    for (let at = 0; at < stream.length; at += 1) {
+      const decoder = dahuaAsi.decoder(dahuaAsi.options.parse({}), 'device');
+      const told = [...decoder.push(stream.subarray(0, at)), ...decoder.push(stream.subarray(at)), ...decoder.end()];
+      const shown = told.flatMap((one) => (one.kind === 'punch' ? [] : [one]));
+      expect(Buffer.concat(shown.map((one) => one.bytes)).toString(), `split at ${at}`).toBe(stream.toString());
+      expect(shown.at(-1)).toMatchObject({ kind: 'message', name: 'event Heartbeat' });
+    }
+  });
+
   // The first three were found by fuzzing: an event whose length is none, too small, or ends before its data.
   test.each([
     ['a length that is no number', '1.5', 'Code=AccessControl;action=Pulse;index=0;data={"UserID":"17"}'],

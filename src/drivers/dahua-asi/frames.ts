@@ -19,10 +19,11 @@ export interface Frames {
 
 const LF = 0x0a;
 
+const bytesOf = (cut: HttpCut): Uint8Array =>
+  cut.kind === 'message' ? cut.message.bytes : cut.kind === 'part' ? cut.part.bytes : cut.bytes;
+
 const frameOf = (cut: HttpCut): Frame =>
-  cut.kind === 'message'
-    ? { kind: 'http', message: cut.message }
-    : { kind: 'noise', bytes: cut.kind === 'part' ? cut.part.bytes : cut.bytes };
+  cut.kind === 'message' ? { kind: 'http', message: cut.message } : { kind: 'noise', bytes: bytesOf(cut) };
 
 export function createFrames(from: 'device' | 'gateway'): Frames {
   const kind = from === 'device' ? 'response' : 'request';
@@ -34,16 +35,24 @@ export function createFrames(from: 'device' | 'gateway'): Frames {
     http = createHttpSplitter({ kind });
   };
   /** Line by line, so that what follows the head of an endless answer goes to the other splitter. */
-  const feedHttp = (bytes: Uint8Array, out: Frame[]): void => {
+  const feedHttp = (chunk: Uint8Array, out: Frame[]): void => {
+    let bytes = chunk;
     for (let at = 0; at < bytes.length;) {
       const line = bytes.indexOf(LF, at);
       const next = line < 0 ? bytes.length : line + 1;
       const cuts = http.push(bytes.subarray(at, next));
       at = next;
-      out.push(...cuts.map(frameOf));
-      const last = cuts.at(-1);
-      if (last?.kind !== 'message' || !last.message.endless) continue;
+      const endless = cuts.findIndex((cut) => cut.kind === 'message' && cut.message.endless);
+      out.push(...cuts.slice(0, endless < 0 ? cuts.length : endless + 1).map(frameOf));
+      const last = cuts[endless];
+      if (last?.kind !== 'message') continue;
+      // A head found late, inside what was no message after all, has lines behind it already.
+      const behind = [...cuts.slice(endless + 1), ...http.end()].map(bytesOf);
       http = createHttpSplitter({ kind });
+      if (behind.length > 0) {
+        bytes = Buffer.concat([...behind, bytes.subarray(at)]);
+        at = 0;
+      }
       // A second stream with the same boundary goes on with the same splitter, which holds what follows.
       if (parts) continue;
       const boundary = boundaryOf(last.message.headers['content-type'] ?? '');
