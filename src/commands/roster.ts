@@ -56,6 +56,10 @@ const REASONS: Readonly<Record<string, Words>> = {
     zh: '此型号不能下发人员；请在考勤机上用这个编号手工登记',
     en: 'people cannot be sent to this model; enrol by hand at the terminal under this id',
   },
+  interrupted: {
+    zh: '下发时中断，不知是否写入；网关会自动再核对一次',
+    en: 'interrupted while it was sent; the gateway looks again by itself',
+  },
   'user-refused': {
     zh: '考勤机拒绝了此人；请检查编号和姓名是否合适',
     en: 'the terminal refused this person; check id and name',
