@@ -9,6 +9,8 @@ import { checksum } from '../../dist/drivers/zk-standalone/codec.js';
 
 const LARGE_BYTES = 8 * 1024;
 const INPUT_BYTES_MAX = 10 * 1024;
+/** A log file is decoded whole, at its end: a frame there is a line. */
+const FILE_BYTES_MAX = 2 * 1024;
 
 /** mulberry32, with what is picked from it. */
 export function createRandom(seed) {
@@ -236,6 +238,7 @@ function windowOf(sample, random) {
  */
 export function createSpoiler(driver, samples, random) {
   const mend = MENDS[driver] ?? ((frame) => frame);
+  const bytesMax = driver === 'usb-file' ? FILE_BYTES_MAX : INPUT_BYTES_MAX;
   const other = () => join(...windowOf(random.pick(samples), random));
   const spoil = (bytes) => random.pick(MUTATIONS)(bytes, random, other);
   return () => {
@@ -255,7 +258,7 @@ export function createSpoiler(driver, samples, random) {
     const turned = random.chance(16)
       ? { device: 'gateway', gateway: 'device' }
       : { device: 'device', gateway: 'gateway' };
-    return { from: turned[sample.from], bytes: Uint8Array.from(bytes.subarray(0, INPUT_BYTES_MAX)) };
+    return { from: turned[sample.from], bytes: Uint8Array.from(bytes.subarray(0, bytesMax)) };
   };
 }
 
