@@ -111,7 +111,8 @@ const roundTrips = [
         fc.property(
           fc.constantFrom(27 as const, 30 as const, 40 as const),
           fc.integer({ min: 1, max: 999_999_999_999 }),
-          fc.string({ unit: fc.constantFrom(...Array.from('张三李四王五赵六一A-9')), maxLength: 5 }),
+          // Without 一: its GBK bytes are sound UTF-8 too, and nothing in the record says which is meant.
+          fc.string({ unit: fc.constantFrom(...Array.from('张三李四王五赵六丁A-9')), maxLength: 5 }),
           fc.option(fc.integer({ min: 1, max: 0xfffffe })),
           fc.boolean(),
           (layout, id, name, card, admin) => {
