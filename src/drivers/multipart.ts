@@ -187,7 +187,11 @@ export function createMultipartReader(options: MultipartOptions): MultipartReade
     // A boundary may itself begin with dashes: then those of the standard stand before it.
     const line = at >= 3 && buffer[at - 3] === 10 && buffer[at - 2] === 45 && buffer[at - 1] === 45 ? at - 2 : at;
     const before =
-      line >= 2 && buffer[line - 2] === 13 && buffer[line - 1] === 10 ? 2 : line >= 1 && buffer[line - 1] === 10 ? 1 : 0;
+      line >= 2 && buffer[line - 2] === 13 && buffer[line - 1] === 10
+        ? 2
+        : line >= 1 && buffer[line - 1] === 10
+          ? 1
+          : 0;
     gather(line - before);
     parts.push(finish());
     return true;
