@@ -7,6 +7,7 @@
  *   … | DNS 4 | URL 100                                                                                               (167)
  */
 import { Reader, Writer } from '../../core/bytes.js';
+import type { SearchProtocol } from '../driver.js';
 import { COMMAND, decodeAscii, encodeAnswer, encodeRequest, lineRule, parseFrame } from './codec.js';
 
 /** Who calls whom on TCP, as the network settings of the terminal say. */
@@ -24,20 +25,6 @@ export interface SearchAnswer {
   readonly mode: NetworkMode | null;
   /** Whom it calls in client mode; null when nobody is set. */
   readonly server: string | null;
-}
-
-/** What a search needs to know and gives: the seam of `rollcall discover`. */
-export interface SearchProtocol {
-  readonly port: number;
-  readonly fromPort: number;
-  readonly request: Uint8Array;
-  /** What one datagram says; null when it is no answer. */
-  read(bytes: Uint8Array): {
-    readonly serial: string;
-    readonly model: string | null;
-    readonly firmware: string | null;
-    readonly address: string | null;
-  } | null;
 }
 
 const KNOWN_BYTES: ReadonlySet<number> = new Set([63, 167]);
