@@ -41,10 +41,12 @@ export function wantedOn(records: readonly ClassRecord[], terminalId: string, to
     const assigned = record.terminals.filter(
       (one) => one.terminal === terminalId && one.from <= soon && today <= one.to,
     );
-    for (const { traineeNo, deviceUserId, ...member } of assigned.length === 0 ? [] : record.members) {
-      const whole = { traineeNo, deviceUserId, ...member };
-      if (enrolledFrom(record, whole) > soon || enrolledTo(record, whole) < today || wanted.has(deviceUserId)) continue;
-      const { classNo, rosterVersion } = record;
+    if (assigned.length === 0) continue;
+    const { classNo, rosterVersion } = record;
+    for (const member of record.members) {
+      const { traineeNo, deviceUserId } = member;
+      if (enrolledFrom(record, member) > soon || enrolledTo(record, member) < today || wanted.has(deviceUserId))
+        continue;
       wanted.set(deviceUserId, { deviceUserId, classNo, traineeNo, rosterVersion });
     }
   }

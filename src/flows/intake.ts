@@ -293,7 +293,7 @@ export function createIntake(parts: IntakeParts): Intake {
     if (drainedSince === null && state !== 'unreachable') enter(calls ? 'awaiting-call' : 'connecting');
     await using link = await parts.openLink(reach, signal);
     if (calls) enter('connecting');
-    // What a session dials or waits for ends with it, whatever it forgets.
+    // What a session dials ends with it, whatever it forgets; a wait for a call ends by the session's own signal.
     const over = linkedController(signal);
     const { nextCall } = parts;
     const dialled = !calls && 'host' in reach;
@@ -308,7 +308,7 @@ export function createIntake(parts: IntakeParts): Intake {
       zone: terminal.zone,
       host: dialled ? hostAndPort(reach) : null,
       dial: dialled ? dial : null,
-      nextCall: nextCall ? (own) => nextCall(own) : null,
+      nextCall: nextCall ?? null,
     };
     try {
       await using session = await terminal.driver.open(link, terminal.options, wire, signal);
