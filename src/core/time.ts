@@ -128,8 +128,17 @@ export function linkedController(...parents: readonly AbortSignal[]): {
   };
 }
 
+/** Names asked for before: looking one up builds a formatter, and decoders ask for the same few with every message. */
+const zones = new Map<string, Zone | null>();
+
 export function zone(name: string): Zone | null {
-  return IANAZone.isValidZone(name) && !/^(?:UTC|GMT)?[+-]\d/i.test(name) ? (name as Zone) : null;
+  let known = zones.get(name);
+  if (known === undefined) {
+    if (zones.size >= HOURS_KEPT) zones.clear();
+    known = IANAZone.isValidZone(name) && !/^(?:UTC|GMT)?[+-]\d/i.test(name) ? (name as Zone) : null;
+    zones.set(name, known);
+  }
+  return known;
 }
 
 const WALL = /^(\d{4})-(\d{2})-(\d{2}) (\d{2}):(\d{2}):(\d{2})$/;
