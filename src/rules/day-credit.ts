@@ -33,6 +33,8 @@ export interface DayPunch {
   readonly verify: string;
   readonly score: number | null;
   readonly direction: Direction;
+  /** The time that a reviewer gave a punch which could not be timed; null or absent: none did. */
+  readonly reviewed?: Instant | null;
 }
 
 /** Both days included; `to: null` is open. */

@@ -67,7 +67,11 @@ export type EventWhat =
   | 'storage'
   | 'operator'
   | 'purge'
-  | 'class';
+  | 'class'
+  | 'leave'
+  | 'makeup'
+  | 'review'
+  | 'online';
 
 /** Something that happened and is evidence. `data` is JSON without persons or secrets. */
 export interface EventFact {

@@ -194,8 +194,8 @@ SELECT body ->> '$.at' AS at, body ->> '$.data.beforeMs' AS before_ms, body ->> 
 FROM event WHERE what = 'clock';
 
 CREATE VIEW v_day_credit AS
-SELECT class_no, trainee_no, date, coalesce(body ->> '$.result.version', rev) AS version, body ->> '$.state' AS status,
-       body ->> '$.totalHours' AS hours
+SELECT class_no, trainee_no, date, coalesce(body ->> '$.result.version', rev) AS version,
+       coalesce(body ->> '$.result.status', body ->> '$.state') AS status, body ->> '$.totalHours' AS hours
 FROM credit WHERE rev = (SELECT max(later.rev) FROM credit AS later WHERE later.id = credit.id);
 
 -- Classes (the room `classes` owns these tables). Personal fields are sealed by the vault, bound to table, row and column.
@@ -333,3 +333,124 @@ CREATE TABLE terminal_user (
   at             INTEGER NOT NULL, -- UTC milliseconds of the last change
   PRIMARY KEY (terminal_id, device_user_id)
 ) STRICT, WITHOUT ROWID;
+
+-- A class that is not active yet: everything imported so far, one version an import. Activation makes it a class.
+CREATE TABLE class_draft (
+  class_no    TEXT NOT NULL,
+  version     INTEGER NOT NULL CHECK (version > 0),
+  hash        TEXT NOT NULL CHECK (length(hash) = 64),           -- salted, as that of a roster
+  source      TEXT NOT NULL,                                     -- where the import came from
+  imported_by TEXT NOT NULL,
+  imported_at INTEGER NOT NULL,
+  body        BLOB NOT NULL,                                     -- sealed: JSON of the parts of the class that are known
+  PRIMARY KEY (class_no, version)
+) STRICT, WITHOUT ROWID;
+
+-- Why a timetable was changed after activation (R15).
+CREATE TABLE class_change (
+  class_no          TEXT NOT NULL REFERENCES class (class_no),
+  timetable_version INTEGER NOT NULL,                            -- the version that the change made
+  reason            BLOB NOT NULL,                               -- sealed
+  changed_by        TEXT NOT NULL,
+  approved_by       TEXT,                                        -- who approved it, where somebody did
+  changed_at        INTEGER NOT NULL,
+  PRIMARY KEY (class_no, timetable_version),
+  FOREIGN KEY (class_no, timetable_version) REFERENCES class_timetable (class_no, version)
+) STRICT, WITHOUT ROWID;
+
+-- Remarks on a class or one of its dates; past dates are not changed, only annotated (R15).
+CREATE TABLE class_note (
+  class_no TEXT NOT NULL REFERENCES class (class_no),
+  no       INTEGER NOT NULL CHECK (no > 0),                      -- from 1 in each class
+  date     TEXT,                                                 -- NULL: the class as a whole
+  text     BLOB NOT NULL,                                        -- sealed
+  noted_by TEXT NOT NULL,
+  noted_at INTEGER NOT NULL,
+  PRIMARY KEY (class_no, no)
+) STRICT, WITHOUT ROWID;
+
+-- What people ask for: leave, a make-up for an empty slot, the review of a punch that could not be timed.
+CREATE TABLE class_request (
+  id           TEXT PRIMARY KEY,                                 -- random; people and scripts name it
+  class_no     TEXT NOT NULL REFERENCES class (class_no),
+  kind         TEXT NOT NULL CHECK (kind IN ('leave', 'makeup', 'review')),
+  trainee_no   TEXT NOT NULL,
+  date         TEXT NOT NULL,                                    -- the class day it is for
+  place        TEXT NOT NULL,                                    -- leave: session (AM); make-up: slot (AM_IN); review: journal number of the punch
+  effective    INTEGER,                                          -- review: the time that the reviewer found right; else NULL
+  reason       TEXT NOT NULL,                                    -- code, such as deviceFault
+  text         BLOB,                                             -- sealed; NULL: none told
+  evidence     TEXT NOT NULL CHECK (json_valid(evidence)),       -- list of {kind, sha256}
+  requested_by TEXT NOT NULL,
+  requested_at INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX class_request_day ON class_request (class_no, trainee_no, date);
+
+-- What became of a request; without a row it is open.
+CREATE TABLE class_decision (
+  request    TEXT PRIMARY KEY REFERENCES class_request (id),
+  verdict    TEXT NOT NULL CHECK (verdict IN ('approved', 'rejected', 'withdrawn')),
+  text       BLOB,                                               -- sealed; NULL: none told
+  decided_by TEXT NOT NULL,                                      -- approved: another person than who requested
+  decided_at INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+-- Files of online hours (R48); the same file is imported once.
+CREATE TABLE class_online_import (
+  id          INTEGER PRIMARY KEY,                               -- order of the imports
+  class_no    TEXT NOT NULL REFERENCES class (class_no),
+  sha256      TEXT NOT NULL CHECK (length(sha256) = 64),         -- of the file
+  source      TEXT NOT NULL,                                     -- its name
+  origin      TEXT NOT NULL,                                     -- online platform it came from
+  digest      TEXT NOT NULL CHECK (length(digest) = 64),         -- of its records here
+  records     INTEGER NOT NULL CHECK (records > 0),
+  imported_by TEXT NOT NULL,
+  imported_at INTEGER NOT NULL,
+  UNIQUE (class_no, sha256)
+) STRICT;
+
+-- One record of such a file. Of several for one person, date and lesson the one of the latest import counts.
+CREATE TABLE class_online (
+  import     INTEGER NOT NULL REFERENCES class_online_import (id),
+  row        INTEGER NOT NULL CHECK (row > 0),                   -- row of the file
+  class_no   TEXT NOT NULL,
+  trainee_no TEXT NOT NULL,
+  date       TEXT NOT NULL,
+  lesson     TEXT NOT NULL,                                      -- name or number of the lesson; empty: the day as a whole
+  kind       TEXT NOT NULL CHECK (kind IN ('theory', 'practice')),
+  minutes    INTEGER NOT NULL CHECK (minutes BETWEEN 0 AND 1440),
+  proof      TEXT NOT NULL CHECK (json_valid(proof)),            -- sign-in, learning record, tutoring, tests, as far as told (LN 4(2))
+  PRIMARY KEY (import, row)
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX class_online_day ON class_online (class_no, trainee_no, date);
+
+-- Sealed classes: nothing that comes later changes their results (R84).
+CREATE TABLE class_seal (
+  class_no  TEXT PRIMARY KEY REFERENCES class (class_no),
+  digest    TEXT NOT NULL CHECK (length(digest) = 64),           -- SHA-256 over the sealed day results
+  days      INTEGER NOT NULL CHECK (days >= 0),                  -- how many day results were sealed
+  sealed_by TEXT NOT NULL,
+  sealed_at INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE TRIGGER class_draft_no_update BEFORE UPDATE ON class_draft BEGIN SELECT RAISE(ABORT, 'a draft version is never changed'); END;
+CREATE TRIGGER class_draft_no_delete BEFORE DELETE ON class_draft BEGIN SELECT RAISE(ABORT, 'a draft version is kept'); END;
+CREATE TRIGGER class_change_no_update BEFORE UPDATE ON class_change BEGIN SELECT RAISE(ABORT, 'a reason is never changed'); END;
+CREATE TRIGGER class_change_no_delete BEFORE DELETE ON class_change BEGIN SELECT RAISE(ABORT, 'a reason is kept'); END;
+CREATE TRIGGER class_note_no_update BEFORE UPDATE ON class_note BEGIN SELECT RAISE(ABORT, 'a note is never changed'); END;
+CREATE TRIGGER class_note_no_delete BEFORE DELETE ON class_note BEGIN SELECT RAISE(ABORT, 'a note is kept'); END;
+CREATE TRIGGER class_request_no_update BEFORE UPDATE ON class_request BEGIN SELECT RAISE(ABORT, 'a request is never changed'); END;
+CREATE TRIGGER class_request_no_delete BEFORE DELETE ON class_request BEGIN SELECT RAISE(ABORT, 'a request is kept'); END;
+CREATE TRIGGER class_decision_no_update BEFORE UPDATE ON class_decision BEGIN SELECT RAISE(ABORT, 'a decision is never changed'); END;
+CREATE TRIGGER class_decision_no_delete BEFORE DELETE ON class_decision BEGIN SELECT RAISE(ABORT, 'a decision is kept'); END;
+CREATE TRIGGER class_decision_second BEFORE INSERT ON class_decision
+WHEN NEW.verdict = 'approved' AND NEW.decided_by = (SELECT requested_by FROM class_request WHERE id = NEW.request)
+BEGIN SELECT RAISE(ABORT, 'another person must approve'); END;
+CREATE TRIGGER class_online_import_no_update BEFORE UPDATE ON class_online_import BEGIN SELECT RAISE(ABORT, 'an import is never changed'); END;
+CREATE TRIGGER class_online_import_no_delete BEFORE DELETE ON class_online_import BEGIN SELECT RAISE(ABORT, 'an import is kept'); END;
+CREATE TRIGGER class_online_no_update BEFORE UPDATE ON class_online BEGIN SELECT RAISE(ABORT, 'an online record is never changed'); END;
+CREATE TRIGGER class_online_no_delete BEFORE DELETE ON class_online BEGIN SELECT RAISE(ABORT, 'an online record is kept'); END;
+CREATE TRIGGER class_seal_no_update BEFORE UPDATE ON class_seal BEGIN SELECT RAISE(ABORT, 'a sealed class stays sealed'); END;
+CREATE TRIGGER class_seal_no_delete BEFORE DELETE ON class_seal BEGIN SELECT RAISE(ABORT, 'a sealed class stays sealed'); END;
