@@ -916,6 +916,92 @@ export const ERRORS = {
     '班级 {classNo} 与班级 {other} 在考勤机 {terminal} 上把机内编号 {deviceUserId} 用于不同的人。',
     '请更换其中一人的机内编号，或让两个班级使用该考勤机的日期错开。',
   ),
+  // classes: drafts, changes, sealing
+  'class-unknown': entry(
+    'settings',
+    'There is no class and no draft with the number {classNo}.',
+    'Look it up with "rollcall class list".',
+    '没有编号为 {classNo} 的班级或草稿。',
+    '请用 “rollcall class list” 查看。',
+  ),
+  'class-already-active': entry(
+    'settings',
+    'Class {classNo} is active already.',
+    'Nothing is to be done; changes are imported with "rollcall import class", "import roster" or "import timetable".',
+    '班级 {classNo} 已经启用。',
+    '无需再次启用；如需更改，请用 “rollcall import class”、“import roster” 或 “import timetable” 导入。',
+  ),
+  'class-not-ready': entry(
+    'settings',
+    'Class {classNo} cannot be activated; missing: {missing}.',
+    'Import what is missing, then activate; "rollcall class show {classNo}" explains each item.',
+    '班级 {classNo} 尚不能启用，还缺：{missing}。',
+    '请补齐后再启用；“rollcall class show {classNo}” 会逐项说明。',
+  ),
+  'class-change-unexplained': entry(
+    'settings',
+    'The timetable of class {classNo} is active and would change ({dates}), but nobody gives a reason.',
+    'Give the reason and who changes it: --reason and --by, or the key change with reason and by in the class file.',
+    '班级 {classNo} 的课程表已启用，将发生更改({dates})，但没有说明原因。',
+    '请写明原因和更改人：使用 --reason 和 --by，或在班级文件中填写 change(reason、by)。',
+  ),
+  'class-past-date': entry(
+    'settings',
+    'The file changes past dates of class {classNo}: {dates}.',
+    'Leave past dates as they are; a remark is added with "rollcall class note".',
+    '文件更改了班级 {classNo} 已过去的日期：{dates}。',
+    '已过去的日期不能更改；请用 “rollcall class note” 加注说明。',
+  ),
+  'class-number-locked': entry(
+    'settings',
+    'The file changes regionalClassNo of class {classNo}, which is filled in already.',
+    'Leave the number as it is; a wrong one is corrected with the key change, with reason, by and another person in approvedBy.',
+    '文件更改了班级 {classNo} 已填写的 regionalClassNo。',
+    '请保持原编号；编号有误时，请在 change 中写明 reason、by 和另一名批准人 approvedBy。',
+  ),
+  'class-same-person': entry(
+    'settings',
+    'Who asks and who approves must be two people.',
+    'Name another person as the one who approves.',
+    '申请人与批准人不能是同一人。',
+    '请由另一人批准。',
+  ),
+  'class-sealed': entry(
+    'settings',
+    'Class {classNo} is sealed; nothing of it changes any more.',
+    'Leave it; what comes later is kept and flagged AFTER_SEAL.',
+    '班级 {classNo} 已封存，不再接受任何更改。',
+    '无需处理；之后到达的数据会保留并标为 AFTER_SEAL。',
+  ),
+  'class-not-ended': entry(
+    'settings',
+    'Class {classNo} cannot be sealed: its state is {state}, and its last day is {to}.',
+    'Seal it after its last day.',
+    '班级 {classNo} 尚不能封存：当前状态为 {state}，结束日期为 {to}。',
+    '请在结束日期之后封存。',
+  ),
+  'class-not-settled': entry(
+    'settings',
+    'Class {classNo} cannot be sealed yet: {count} results are not settled ({days}).',
+    'Let the gateway run until the days are final, at the latest the evening after; then seal again.',
+    '班级 {classNo} 尚不能封存：还有 {count} 个结果未定({days})。',
+    '请让网关继续运行，最迟到次日日结时即为最终结果，然后再封存。',
+  ),
+  'class-requests-open': entry(
+    'settings',
+    'Class {classNo} cannot be sealed: {count} requests are not decided ({requests}).',
+    'Approve, reject or withdraw them, then seal again.',
+    '班级 {classNo} 尚不能封存：还有 {count} 个申请未决定({requests})。',
+    '请批准、驳回或撤回这些申请后再封存。',
+  ),
+  // sheets and exports
+  'sheet-refused': entry(
+    'bug',
+    'A workbook cannot be written: {reason}.',
+    'This is a fault of the program; send the log to the maintainers.',
+    '无法写出工作簿：{reason}。',
+    '这是程序缺陷，请把日志发给维护人员。',
+  ),
 } as const satisfies Record<string, Entry>;
 
 export type ErrorCode = keyof typeof ERRORS;
