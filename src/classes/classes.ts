@@ -15,8 +15,6 @@ import {
   type Zone,
 } from '../core/time.js';
 import { fail } from '../core/errors.js';
-import { dayPunchOf, type DayPunch, type DayQuestion, type RivalClass } from '../rules/day-credit.js';
-import type { Numbered, PunchFact } from '../rules/facts.js';
 import { planSessions, minuteText } from '../rules/grid.js';
 import type { Policy } from '../rules/policy.js';
 import type { Store } from '../store/store.js';
@@ -26,13 +24,12 @@ import {
   createClassIndex,
   enrolledFrom,
   enrolledTo,
-  isAssigned,
   terminalsOn,
   type DatedPunch,
   type DayKey,
-  type Membership,
 } from './class-index.js';
 import { loadClasses, openRoster, type ClassRecord } from './class-tables.js';
+import { createQuestions, sessionsOn, type AskedDay } from './day-questions.js';
 import { maskDocumentNumber, maskName, type DocumentType } from './identity.js';
 import type { ClassDay } from './timetable.js';
 
@@ -74,11 +71,6 @@ export interface DayClosing {
   readonly terminals: readonly string[];
 }
 
-export interface AskedDay {
-  readonly question: DayQuestion;
-  readonly policy: Policy;
-}
-
 export interface Classes {
   /** Checks a class file; faults and notes, nothing written. */
   check(file: string, text: string): ClassFileResult;
@@ -110,6 +102,11 @@ export interface Classes {
 export function openClasses(store: Store, parts: ClassesParts): Classes {
   const { clock, zone, policies } = parts;
   let index = createClassIndex(loadClasses(store));
+  let questions = createQuestions(store, index);
+  const look = (): void => {
+    index = createClassIndex(loadClasses(store));
+    questions = createQuestions(store, index);
+  };
 
   const policyFor = (name: string | null, classNo: string): Policy | null => {
     const pinned = index.classes.get(classNo)?.policy;
@@ -130,11 +127,11 @@ export function openClasses(store: Store, parts: ClassesParts): Classes {
       if (policy === null)
         throw fail('class-no-policy', { classNo: definition.classNo, policy: definition.policy ?? '-' });
       const outcome = importClass(store, index, definition, policy, { ...by, at: clock.now() });
-      if (outcome.result !== 'same') index = createClassIndex(loadClasses(store));
+      if (outcome.result !== 'same') look();
       return outcome;
     },
     importText: (file, text, by) => self.import(requireDefinition(self.check(file, text), file), by),
-    reload: () => void (index = createClassIndex(loadClasses(store))),
+    reload: look,
 
     all: () => [...index.classes.values()],
     get: (classNo) => index.classes.get(classNo) ?? null,
@@ -150,13 +147,7 @@ export function openClasses(store: Store, parts: ClassesParts): Classes {
     traineeFor: (terminalId, deviceUserId, date) => index.traineeFor(terminalId, deviceUserId, date),
     match: (terminalId, deviceUserId, at) => index.traineeFor(terminalId, deviceUserId, instantToDate(at, zone)),
     daysTouchedBy: (punch) => index.daysTouchedBy(punch),
-    dayQuestion(classNo, traineeNo, date) {
-      const memberships = index.membershipsOf(traineeNo);
-      const own = memberships.find(({ record }) => record.classNo === classNo);
-      if (!own) return null;
-      const punches = punchesOf(memberships, date, own.record.policy.timezone);
-      return { question: questionOf(own, memberships, date, punches), policy: own.record.policy };
-    },
+    dayQuestion: (classNo, traineeNo, date) => questions.one(classNo, traineeNo, date),
     closing(classNo, date) {
       const record = index.classes.get(classNo);
       return record ? closingOf(record, date) : null;
@@ -177,75 +168,7 @@ export function openClasses(store: Store, parts: ClassesParts): Classes {
     },
   };
 
-  /** The person's punches near a date, whatever class or terminal. */
-  const punchesOf = (
-    memberships: readonly Membership[],
-    date: LocalDate,
-    where: Zone,
-  ): readonly Numbered<PunchFact>[] => {
-    const traineeNo = memberships[0]?.member.traineeNo;
-    const ids = [...new Set(memberships.map(({ member }) => member.deviceUserId))];
-    return store
-      .punchesAround(ids, dateAt(date, '00:00', where), dateAt(addDays(date, 1), '00:00', where))
-      .filter((punch) => index.traineeFor(punch.terminalId, punch.deviceUserId, date) === traineeNo);
-  };
   return self;
-}
-
-function questionOf(
-  own: Membership,
-  memberships: readonly Membership[],
-  date: LocalDate,
-  punches: readonly Numbered<PunchFact>[],
-): DayQuestion {
-  const { record, member } = own;
-  const { timezone } = record.policy;
-  const terminals = terminalsOn(record, date);
-  return {
-    classNo: record.classNo,
-    traineeNo: member.traineeNo,
-    date,
-    sessions: sessionsOn(record, date),
-    classDates: record.days.filter((day) => day.date !== date).map((day) => day.date),
-    terminals,
-    enrolment: [{ from: enrolledFrom(record, member), to: enrolledTo(record, member) }],
-    grantedMethods: member.alternativeMethods,
-    gatewayClockTrusted: punches.every((punch) => punch.clockTrusted || instantToDate(punch.rx, timezone) !== date),
-    punches: punches.map(asDayPunch),
-    leaves: [],
-    makeups: [],
-    online: [],
-    outages: [],
-    rivals: memberships
-      .filter((other) => other !== own && terminals.some((terminal) => isAssigned(other.record, terminal, date)))
-      .map((other) => rivalOf(other, date)),
-    timetableVersion: `${record.timetableVersion}:${record.timetableHash}`,
-    rosterVersion: `${record.rosterVersion}:${record.rosterHash}`,
-  };
-}
-
-/** Classes assign terminals by their id in the settings, so that a replaced device keeps its place; the punch goes by the same name. */
-const asDayPunch = (punch: Numbered<PunchFact>): DayPunch => ({ ...dayPunchOf(punch), terminal: punch.terminalId });
-
-/** Only what the rules know of a session, so that a changed content or room changes no result. */
-const sessionsOn = (record: ClassRecord, date: LocalDate): DayQuestion['sessions'] =>
-  (record.days.find((day) => day.date === date)?.sessions ?? []).map(({ id, start, end, lessons, online }) => ({
-    id,
-    start,
-    end,
-    lessons,
-    online,
-  }));
-
-function rivalOf({ record, member }: Membership, date: LocalDate): RivalClass {
-  return {
-    classNo: record.classNo,
-    enrolment: [{ from: enrolledFrom(record, member), to: enrolledTo(record, member) }],
-    terminals: terminalsOn(record, date),
-    grantedMethods: member.alternativeMethods,
-    sessions: sessionsOn(record, date),
-    policy: record.policy,
-  };
 }
 
 function closingOf(record: ClassRecord, date: LocalDate): DayClosing {

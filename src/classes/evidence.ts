@@ -7,6 +7,7 @@
 import type { Instant, LocalDate } from '../core/time.js';
 import type { OnlineRecord, SlotId } from '../rules/day-credit.js';
 import type { SessionId } from '../rules/grid.js';
+import { prepared } from '../store/statements.js';
 import type { Store } from '../store/store.js';
 
 export type RequestKind = 'leave' | 'makeup' | 'review';
@@ -113,6 +114,8 @@ const dayKey = (traineeNo: string, date: string): string => `${traineeNo}/${date
 /** A day's evidence, by person and date; one reading of the tables for a whole class. */
 export interface ClassEvidence {
   of(traineeNo: string, date: LocalDate): DayEvidence;
+  /** Days of which anything was read. */
+  readonly days: readonly { readonly traineeNo: string; readonly date: LocalDate }[];
 }
 
 /** Reads the approved requests and counting online records of a class; of one day of one person where they are given. */
@@ -124,23 +127,21 @@ export function loadEvidence(
   const [traineeNo, date] = [only?.traineeNo ?? null, only?.date ?? null];
   const where = 'class_no = ? AND (? IS NULL OR trainee_no = ?) AND (? IS NULL OR date = ?)';
   const bound = [classNo, traineeNo, traineeNo, date, date] as const;
-  const approved = source.db
-    .prepare<unknown[], RawApproved>(
-      `SELECT trainee_no, date, kind, place, effective FROM class_request
+  const approved = prepared<unknown[], RawApproved>(
+    source.db,
+    `SELECT trainee_no, date, kind, place, effective FROM class_request
        JOIN class_decision ON class_decision.request = class_request.id AND verdict = 'approved'
        WHERE ${where} ORDER BY requested_at, id`,
-    )
-    .all(...bound);
+  ).all(...bound);
   // Of several records for one lesson the latest import counts; within a file the last row.
-  const online = source.db
-    .prepare<unknown[], RawOnline>(
-      `SELECT trainee_no, date, kind, minutes FROM class_online AS one WHERE ${where}
+  const online = prepared<unknown[], RawOnline>(
+    source.db,
+    `SELECT trainee_no, date, kind, minutes FROM class_online AS one WHERE ${where}
          AND NOT EXISTS (SELECT 1 FROM class_online AS later WHERE later.class_no = one.class_no
            AND later.trainee_no = one.trainee_no AND later.date = one.date AND later.lesson = one.lesson
            AND later.kind = one.kind AND (later.import, later.row) > (one.import, one.row))
        ORDER BY trainee_no, date, lesson, kind`,
-    )
-    .all(...bound);
+  ).all(...bound);
 
   const days = new Map<
     string,
@@ -158,7 +159,11 @@ export function loadEvidence(
     else if (row.effective !== null) one.reviews.set(Number(row.place), row.effective as Instant);
   }
   for (const row of online) at(dayKey(row.trainee_no, row.date)).online.push({ kind: row.kind, minutes: row.minutes });
-  return { of: (traineeNo_, date_) => days.get(dayKey(traineeNo_, date_)) ?? NO_EVIDENCE };
+  const read = new Map([...approved, ...online].map((row) => [dayKey(row.trainee_no, row.date), row]));
+  return {
+    of: (traineeNo_, date_) => days.get(dayKey(traineeNo_, date_)) ?? NO_EVIDENCE,
+    days: [...read.values()].map((row) => ({ traineeNo: row.trainee_no, date: row.date as LocalDate })),
+  };
 }
 
 /** Opens what a person wrote to a request or a decision; null when there is nothing. Personal data (R70). */

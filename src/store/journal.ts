@@ -6,8 +6,9 @@
  * in memory with the open transaction; `rollback` takes it back. The caller owns the transaction itself.
  */
 import { fail } from '../core/errors.js';
-import { instantToWall, instant, type Instant, type LocalDate, type Zone } from '../core/time.js';
+import type { Instant, LocalDate } from '../core/time.js';
 import type { CreditFact, EventFact, FactKind, JsonValue, Numbered, PunchFact } from '../rules/facts.js';
+import { punchesAround } from './punches.js';
 import {
   canonicalJson,
   DELIVERIES,
@@ -58,9 +59,6 @@ interface BodyRow {
   readonly n: number;
   readonly body: string;
 }
-
-const HOUR_MS = 3_600_000;
-const UTC = 'UTC' as Zone;
 
 const eventOfRow = (row: BodyRow): Numbered<EventFact> => ({ ...(JSON.parse(row.body) as EventFact), n: row.n });
 const creditOfRow = (row: BodyRow): Numbered<CreditFact> => ({ ...(JSON.parse(row.body) as CreditFact), n: row.n });
@@ -122,12 +120,6 @@ function prepare(db: Db) {
     credits: db.prepare<[number, number, number], BodyRow>(
       'SELECT n, body FROM credit WHERE n > ? AND n <= ? ORDER BY n LIMIT ?',
     ),
-    told: db.prepare<[string, string, string, number, number, string, string], PunchRow>(
-      `${SELECT_PUNCH} WHERE device_user_id = ? AND wall_time BETWEEN ? AND ? AND (effective BETWEEN ? AND ? OR wall_time BETWEEN ? AND ?)`,
-    ),
-    astray: db.prepare<[string, number, number], PunchRow>(
-      `${SELECT_PUNCH} WHERE astray = 1 AND device_user_id = ? AND coalesce(effective, rx) BETWEEN ? AND ?`,
-    ),
     lastCredit: db.prepare<[string], BodyRow>('SELECT n, body FROM credit WHERE id = ? ORDER BY rev DESC LIMIT 1'),
     creditsOf: db.prepare<[string], BodyRow>(`SELECT n, body FROM credit
       WHERE class_no = ? AND rev = (SELECT max(later.rev) FROM credit AS later WHERE later.id = credit.id)
@@ -136,12 +128,6 @@ function prepare(db: Db) {
       WHERE class_no = ? AND date = ? AND rev = (SELECT max(later.rev) FROM credit AS later WHERE later.id = credit.id) ORDER BY trainee_no`),
   };
 }
-
-/** Told times that `from..to` may show as, in any zone of the world (UTC-12 to UTC+14), widened by `slackHours`. */
-const toldRange = (from: Instant, to: Instant, slackHours: number): [string, string] => [
-  instantToWall(instant(from - (12 + slackHours) * HOUR_MS), UTC),
-  instantToWall(instant(to + (14 + slackHours) * HOUR_MS), UTC),
-];
 
 export function createJournal(db: Db): Journal {
   const sql = prepare(db);
@@ -264,16 +250,7 @@ export function createJournal(db: Db): Journal {
       return text === null ? null : (JSON.parse(text) as JsonValue);
     },
     punchCount: (deviceSn) => (deviceSn === undefined ? sql.countAll.get() : sql.count.get(deviceSn))?.punches ?? 0,
-    punchesAround(deviceUserIds, from, to) {
-      const found = new Map<number, Numbered<PunchFact>>();
-      const wide = toldRange(from, to, 12);
-      const near = toldRange(from, to, 0);
-      for (const id of new Set(deviceUserIds)) {
-        for (const row of sql.told.all(id, ...wide, from, to, ...near)) found.set(row.n, punchOfRow(row));
-        for (const row of sql.astray.all(id, from, to)) found.set(row.n, punchOfRow(row));
-      }
-      return [...found.values()].sort((a, b) => a.n - b.n);
-    },
+    punchesAround: (deviceUserIds, from, to) => punchesAround(db, deviceUserIds, from, to),
     credit(id) {
       const row = sql.lastCredit.get(id);
       return row ? creditOfRow(row) : null;
