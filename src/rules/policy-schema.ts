@@ -1,350 +1,101 @@
 /**
- * The form of a policy file (requirements 5). Every value has a description in Chinese and English in the schema's
- * metadata (`zh`, `description`), which the page shows beside it. Unknown keys are errors; a key that may be null may
- * be left out. Cross-checks (the grid fits, no window is empty) are part of the schema.
+ * The form of a policy file (requirements 5): its head, the sections of policy-sections.ts, where each value comes from, and
+ * the layers it was made of. Unknown keys are errors; a key that may be null may be left out. Cross-checks (the grid fits, no
+ * window is empty, the dates are in order) are part of the schema.
  */
-import { VERIFIES } from '../core/punch-words.js';
 import { z } from 'zod';
 import { bilingual } from '../core/faults.js';
-import { parseLocalDate, zone, type LocalDate, type Zone } from '../core/time.js';
-import { minuteOf, planSessions } from './grid.js';
+import { planSessions } from './grid.js';
+import { credit, date, keeping, told, totals, whole, zoneName } from './policy-sections.js';
 
-/** Adds the two descriptions. `description` is the name JSON Schema gives it; `zh` stands beside it. */
-function told<T extends z.ZodType>(schema: T, zh: string, en: string): T {
-  return schema.meta({ description: en, zh });
-}
-
-const whole = (least: number, most: number): z.ZodInt => z.int().min(least).max(most);
-const percent = z.int().min(0).max(100);
-const time = z
-  .string()
-  .refine((text) => minuteOf(text) !== null, bilingual('a time HH:mm is wanted', '应为 HH:mm 形式的时间'));
-const date = z
-  .string()
-  .refine(
-    (text) => parseLocalDate(text) !== null,
-    bilingual('a date YYYY-MM-DD that exists is wanted', '应为存在的日期 YYYY-MM-DD'),
-  )
-  .transform((text) => text as LocalDate);
-const zoneName = z
-  .string()
-  .refine(
-    (text) => zone(text) !== null,
-    bilingual('an IANA zone such as Asia/Shanghai is wanted', '应为 IANA 时区名,例如 Asia/Shanghai'),
-  )
-  .transform((text) => text as Zone);
-
-const session = z.strictObject({
-  id: told(z.enum(['AM', 'PM']), '时段代号:AM 上午,PM 下午', 'Session: AM morning, PM afternoon'),
-  start: told(time, '上课时间', 'Start, wall time'),
-  end: told(time, '下课时间', 'End, wall time'),
-  lessons: told(whole(1, 24), '该时段的课时数', 'Class hours the session is worth'),
+const patternsSection = z.strictObject({
+  crowdTrainees: told(
+    whole(2, 100).default(5),
+    '同一终端短时间内打卡达到多少人即提示',
+    'So many trainees on one terminal within crowdSeconds are flagged',
+  ),
+  crowdSeconds: told(whole(1, 60).default(1), '上项所指的时间(秒)', 'Seconds within which crowdTrainees is counted'),
+  placesWithinSeconds: told(
+    whole(1, 3600).default(60),
+    '多少秒内同一人出现在不同教室的两台终端即提示',
+    'One person on terminals of two rooms within so many seconds is flagged',
+  ),
+  makeupBurst: told(
+    whole(1, 1000).default(10),
+    '同一班级同一日期的补签达到多少条即提示',
+    'So many make-ups for one date of a class are flagged',
+  ),
 });
 
-const inspectionsDue = z.strictObject({
-  city: told(whole(0, 99), '市本级应查次数', 'Inspections due by the city'),
-  county: told(whole(0, 99), '旗县区应查次数', 'Inspections due by the county'),
+/** Patterns that are told and never change an hour (R36). */
+const patterns = told(
+  patternsSection.exactOptional(),
+  '异常提示(只提示,不影响课时)',
+  'Patterns that are flagged; they never change hours',
+);
+
+/** The numbers for a policy that has no section `patterns`. */
+export const DEFAULT_PATTERNS: z.output<typeof patternsSection> = patternsSection.parse({});
+
+const layer = z.strictObject({
+  id: told(z.string(), '层的名称', 'Name of the layer'),
+  version: told(whole(1, 1_000_000), '层的版本号', 'Version of the layer'),
+  sha256: told(z.string().regex(/^[0-9a-f]{64}$/), '层内容的 SHA-256', 'SHA-256 of the content of the layer'),
+  signedBy: told(
+    z.string().nullable(),
+    '签名密钥编号;空:随程序提供',
+    'Id of the key that signed it; null: shipped with the program',
+  ),
 });
 
-const credit = {
-  lesson: told(
-    z.strictObject({
-      minutes: told(whole(1, 240), '一课时的分钟数', 'Minutes of one lesson'),
-      breakMinutes: told(whole(0, 120), '课间休息分钟数', 'Minutes of the break between lessons'),
-    }),
-    '课时长度',
-    'Length of a lesson',
-  ),
-  sessions: told(
-    z.array(session).max(2),
-    '标准上课时段;课程表可另行规定',
-    'Standard sessions; a timetable may name others',
-  ),
-  dayCapHours: told(whole(0, 24), '每日最多认定的课时', 'Most hours that one day can count'),
-  dayClose: told(time, '当日结果定稿时间', 'Time at which the day result becomes final'),
-  windows: told(
-    z.strictObject({
-      openBeforeMinutes: told(
-        whole(0, 720),
-        '上课前多少分钟开始可签到',
-        'Minutes before the start at which sign-in opens',
-      ),
-      closeAfterMinutes: told(
-        whole(0, 720),
-        '下课后多少分钟停止签退',
-        'Minutes after the end at which sign-out closes',
-      ),
-      cut: told(
-        z.literal('midpoint'),
-        '签到与签退窗口的分界:时段中点',
-        'Where sign-in ends and sign-out begins: midpoint of the session',
-      ),
-      noonSplit: told(
-        z.literal('midpoint'),
-        '午间窗口相接时的分界:午休中点',
-        'Where windows part that meet at noon: midpoint of the pause',
-      ),
-    }),
-    '打卡窗口',
-    'Punch windows',
-  ),
-  punch: told(
-    z.strictObject({
-      acceptedMethods: told(z.array(z.enum(VERIFIES)).min(1), '认可的验证方式', 'Accepted ways of verification'),
-      minScore: told(
-        z.number().nullable().default(null),
-        '最低比对分数;空:信任终端',
-        'Lowest match score; null: trust the terminal',
-      ),
-      precision: told(
-        z.enum(['minute', 'second']),
-        '比较精度:minute 舍去秒;second 课时比较保留秒',
-        'minute cuts seconds off; second keeps them for lessons',
-      ),
-      dedupeSeconds: told(
-        whole(0, 3600),
-        '多少秒内的重复打卡视为同一次',
-        'Repeats within so many seconds are duplicates',
-      ),
-      direction: told(
-        z.enum(['ignore', 'require']),
-        '终端上报的进出方向:忽略或必须相符',
-        'Direction told by the terminal: ignored, or it must fit',
-      ),
-    }),
-    '打卡',
-    'Punches',
-  ),
-  grace: told(
-    z.strictObject({
-      lateMinutes: told(whole(0, 240), '迟到宽限分钟数', 'Minutes of grace for coming late'),
-      earlyMinutes: told(whole(0, 240), '早退宽限分钟数', 'Minutes of grace for leaving early'),
-    }),
-    '宽限',
-    'Grace',
-  ),
-  credit: told(
-    z.strictObject({
-      mode: told(
-        z.enum(['lessons', 'session', 'slot', 'proportional']),
-        '计算方式:lessons 逐节;session 整段;slot 按打卡次数;proportional 按分钟',
-        'How hours are counted: by lesson, by session, by slot, or by minutes',
-      ),
-      roundingStep: told(
-        z.union([z.literal(1), z.literal(0.5), z.literal(0.25), z.literal(0.1)]),
-        '向下取整的步长(课时),用于 slot 和 proportional',
-        'Hours are rounded down to this step (modes slot and proportional)',
-      ),
-    }),
-    '课时认定',
-    'Credit',
-  ),
-  clock: told(
+/** What the file says of itself. */
+const head = {
+  id: told(
     z
-      .strictObject({
-        okSeconds: told(
-          whole(0, 3600),
-          '终端时钟误差在此秒数内按终端时间',
-          'Terminal clock errors up to this are ignored',
-        ),
-        correctMaxSeconds: told(whole(0, 86400), '误差在此秒数内予以校正', 'Errors up to this are corrected'),
-        staleAfterHours: told(
-          whole(1, 8760),
-          '误差测量多少小时后失效',
-          'Hours after which a measured error is too old',
-        ),
-      })
-      .refine((value) => value.okSeconds <= value.correctMaxSeconds, {
-        path: ['correctMaxSeconds'],
-        message: bilingual('not below okSeconds', '不得小于 okSeconds'),
-      }),
-    '终端时钟',
-    'Terminal clocks',
-  ),
-  concurrent: told(
-    z.strictObject({
-      withinSeconds: told(
-        whole(0, 86400),
-        '多少秒内在别班终端也打卡即提示',
-        'Punches on two classes within so many seconds are flagged',
+      .string()
+      .regex(
+        /^[a-z0-9][a-z0-9-]{0,63}$/,
+        bilingual('lower-case letters, digits and hyphens', '仅限小写字母、数字和连字符'),
       ),
-    }),
-    '同时出现在两处',
-    'Presence in two places',
+    '政策名称',
+    'Name of the policy',
   ),
-  leave: told(
+  version: told(whole(1, 1_000_000), '版本号', 'Version'),
+  jurisdiction: told(
     z.strictObject({
-      creditHours: told(z.literal(0), '请假计入的课时', 'Hours that leave earns'),
-      staysInDenominator: told(z.literal(true), '请假仍计入规定课时', 'Leave does not lower the required hours'),
+      code: told(
+        z.string().regex(/^\d{6}$/, bilingual('six digits', '六位数字')),
+        '行政区划代码',
+        'Area code (GB/T 2260)',
+      ),
+      name: told(z.string().min(1), '行政区名称', 'Name of the area'),
     }),
-    '请假',
-    'Leave',
+    '适用地区',
+    'Jurisdiction',
   ),
+  basis: told(z.array(z.string().min(1)).min(1), '政策依据', 'Legal basis'),
+  effectiveFrom: told(date, '生效日期', 'First day of effect'),
+  effectiveTo: told(date.nullable().default(null), '失效日期;空:长期', 'Last day of effect; null: open'),
+  timezone: told(zoneName, '时区', 'Time zone'),
 };
 
-const totals = {
-  makeup: told(
-    z.strictObject({
-      allowed: told(z.boolean(), '是否允许补签', 'Whether make-ups are allowed'),
-      requireSecondPerson: told(z.boolean(), '补签须由另一人审批', 'A second person must approve'),
-      requireEvidence: told(z.boolean(), '补签须附证据', 'Evidence is required'),
-      deadlineDays: told(whole(0, 365), '可在多少天内申请补签', 'Days within which a make-up may be requested'),
-      maxPercentOfRequired: told(
-        percent,
-        '补签课时占规定课时的上限(%)',
-        'Most make-up hours, percent of the required hours',
-      ),
-    }),
-    '补签',
-    'Make-ups',
-  ),
-  online: told(
-    z.strictObject({
-      lessonMinutes: told(whole(1, 240), '线上一课时的分钟数', 'Minutes of one online lesson'),
-      dayCapHours: told(whole(0, 24), '每日线上课时上限', 'Most online hours of one day'),
-      totalCapPercent: told(percent, '线上课时占规定课时的上限(%)', 'Most online hours, percent of the required hours'),
-      practiceOnline: told(z.boolean(), '实操课可否线上进行', 'Whether practice may be held online'),
-      overCap: told(
-        z.enum(['cap', 'flag']),
-        '超出总上限:cap 截去;flag 只标记',
-        'Above the total cap: cut, or only flag',
-      ),
-    }),
-    '线上课时',
-    'Online hours',
-  ),
-  thresholds: told(
-    z.strictObject({
-      attendancePercent: told(
-        percent.nullable().default(null),
-        '出勤合格线(%);空:不设',
-        'Attendance threshold in percent; null: none',
-      ),
-      examPercent: told(
-        percent.nullable().default(null),
-        '结业考试资格线(%);空:不设',
-        'Threshold for the final examination; null: none',
-      ),
-      theoryPercent: told(
-        percent.nullable().default(null),
-        '理论课时线(%);空:不设',
-        'Threshold over theory lessons; null: none',
-      ),
-      practicePercent: told(
-        percent.nullable().default(null),
-        '实操课时线(%);空:不设',
-        'Threshold over practice lessons; null: none',
-      ),
-    }),
-    '合格线',
-    'Thresholds',
-  ),
-  spotCheck: told(
-    z.strictObject({
-      passPercent: told(percent, '抽查到课率合格线(%)', 'Share that must be present at a spot check'),
-      phoneShare: told(
-        z.string().regex(/^[1-9]\d?\/[1-9]\d?$/, bilingual('a fraction such as 1/3 is wanted', '应为分数,例如 1/3')),
-        '电话抽查比例',
-        'Share of trainees to be phoned',
-      ),
-      panoramas: told(whole(0, 99), '每次抽查的全景截图数', 'Panoramas for each check'),
-      excludeLeave: told(z.boolean(), '请假人员不计入应到', 'People on leave are not expected'),
-    }),
-    '抽查',
-    'Spot checks',
-  ),
-  inspections: told(
-    z.strictObject({
-      hoursLimit: told(whole(1, 10000), '课时分界', 'Planned hours that part small from large classes'),
-      upToLimit: told(inspectionsDue, '不超过分界的班级', 'Classes up to the limit'),
-      above: told(inspectionsDue, '超过分界的班级', 'Classes above the limit'),
-    }),
-    '监督检查次数',
-    'Inspections due',
-  ),
-  feedbackWorkingDays: told(whole(0, 99), '结业后几个工作日内反馈', 'Working days for the feedback after the class'),
-};
-
-const keeping = {
-  evidence: told(
-    z.strictObject({
-      sessionFrames: told(
-        z.strictObject({
-          afterStartMinutes: told(whole(0, 720), '上课后多少分钟取帧', 'Frame so many minutes after the start'),
-          beforeEndMinutes: told(whole(0, 720), '下课前多少分钟取帧', 'Frame so many minutes before the end'),
-          randomPerLesson: told(whole(0, 60), '每课时随机取帧数', 'Random frames for each lesson'),
-        }),
-        '定时取帧',
-        'Frames on schedule',
-      ),
-      punchPhotos: told(
-        z.enum(['none', 'keepLocal', 'onRequest', 'upload']),
-        '打卡照片:none 不留;keepLocal 留在本机;onRequest 按请求上传;upload 上传',
-        'Punch photos: none, kept here, sent on request, sent',
-      ),
-    }),
-    '影像证据',
-    'Pictures as evidence',
-  ),
-  retention: told(
-    z.strictObject({
-      recordsYears: told(whole(5, 100), '记录保存年数', 'Years that records are kept'),
-      framesYears: told(whole(5, 100), '影像保存年数', 'Years that frames are kept'),
-      punchPhotoDaysAfterSeal: told(
-        whole(0, 36500),
-        '封存后打卡照片保存天数',
-        'Days that punch photos are kept after sealing',
-      ),
-    }),
-    '留存期限',
-    'Retention',
-  ),
-  identity: told(
-    z.strictObject({
-      upstream: told(z.literal('traineeNo'), '上报使用的人员标识', 'What identifies a person upstream'),
-      mask: told(
-        z.string().regex(/^\d{1,2}\+\d{1,2}$/, bilingual('a mask such as 6+4 is wanted', '应为掩码,例如 6+4')),
-        '证件号显示前后位数',
-        'Digits shown at the head and tail of a document number',
-      ),
-    }),
-    '身份标识',
-    'Identity',
-  ),
-};
+/** What it rules. */
+const sections = { ...credit, ...totals, ...keeping, patterns };
 
 export const policySchema = z
   .strictObject({
-    id: told(
-      z
-        .string()
-        .regex(
-          /^[a-z0-9][a-z0-9-]{0,63}$/,
-          bilingual('lower-case letters, digits and hyphens', '仅限小写字母、数字和连字符'),
-        ),
-      '政策名称',
-      'Name of the policy',
+    ...head,
+    ...sections,
+    sources: told(
+      z.record(z.string(), z.string().min(1).max(200)).exactOptional(),
+      '各值的依据条款;未列出的值为假定',
+      'Clause each value comes from; a value without one is an assumption',
     ),
-    version: told(whole(1, 1_000_000), '版本号', 'Version'),
-    jurisdiction: told(
-      z.strictObject({
-        code: told(
-          z.string().regex(/^\d{6}$/, bilingual('six digits', '六位数字')),
-          '行政区划代码',
-          'Area code (GB/T 2260)',
-        ),
-        name: told(z.string().min(1), '行政区名称', 'Name of the area'),
-      }),
-      '适用地区',
-      'Jurisdiction',
+    layers: told(
+      z.array(layer).min(1).exactOptional(),
+      '由哪些层合成(由程序填写)',
+      'The layers it was made of (written by the program)',
     ),
-    basis: told(z.array(z.string().min(1)).min(1), '政策依据', 'Legal basis'),
-    effectiveFrom: told(date, '生效日期', 'First day of effect'),
-    effectiveTo: told(date.nullable().default(null), '失效日期;空:长期', 'Last day of effect; null: open'),
-    timezone: told(zoneName, '时区', 'Time zone'),
-    ...credit,
-    ...totals,
-    ...keeping,
   })
   .check((context) => {
     const plan = planSessions(context.value.sessions, context.value);
@@ -354,6 +105,17 @@ export const policySchema = z
         input: context.value.sessions,
         path: ['sessions', fault.index, fault.key],
         message: bilingual(fault.en, fault.zh),
+      });
+    }
+    const unknown = Object.keys(context.value.sources ?? {}).filter(
+      (path) => policyPaths().get(path)?.citable !== true,
+    );
+    if (unknown.length > 0) {
+      context.issues.push({
+        code: 'unrecognized_keys',
+        input: context.value.sources,
+        path: ['sources'],
+        keys: unknown,
       });
     }
     const { effectiveFrom, effectiveTo } = context.value;
@@ -368,3 +130,37 @@ export const policySchema = z
   });
 
 export type PolicyFile = z.output<typeof policySchema>;
+
+/** One place of the form: a value (lists are values), or a group of them. */
+export interface PolicyPath {
+  readonly path: string;
+  readonly zh: string;
+  readonly en: string;
+  readonly group: boolean;
+  /** Whether `sources` may name it: not the name, version and basis of the file itself. */
+  readonly citable: boolean;
+}
+
+let known: ReadonlyMap<string, PolicyPath> | null = null;
+
+/** Every place of the form by its dotted path, in the order of the schema. */
+export function policyPaths(): ReadonlyMap<string, PolicyPath> {
+  known ??= new Map(
+    Object.entries({ ...head, ...sections })
+      .flatMap(([key, schema]) => pathsOf(key, schema, !OF_THE_FILE.has(key)))
+      .map((one) => [one.path, one]),
+  );
+  return known;
+}
+
+const OF_THE_FILE: ReadonlySet<string> = new Set(['id', 'version', 'jurisdiction', 'basis']);
+
+function pathsOf(path: string, schema: z.ZodType, citable: boolean): readonly PolicyPath[] {
+  const inner = schema instanceof z.ZodExactOptional ? schema.unwrap() : schema;
+  const group = inner instanceof z.ZodObject;
+  const meta = schema.meta();
+  const own = { path, zh: typeof meta?.zh === 'string' ? meta.zh : '', en: meta?.description ?? '', group, citable };
+  if (!group) return [own];
+  const keys = Object.entries<z.ZodType>(inner.shape);
+  return [own, ...keys.flatMap(([key, next]) => pathsOf(`${path}.${key}`, next, citable))];
+}

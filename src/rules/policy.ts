@@ -10,7 +10,7 @@ import canonicalizeModule from 'canonicalize';
 import { fail } from '../core/errors.js';
 import { issuesOf, schemaFaults, type FileFault } from '../core/faults.js';
 import { toPlain, type Located, type Path } from '../core/located.js';
-import { policySchema, type PolicyFile } from './policy-schema.js';
+import { policyPaths, policySchema, type PolicyFile } from './policy-schema.js';
 
 export type Policy = PolicyFile & {
   /** Lower-case hex SHA-256 over the RFC 8785 form of the effective policy. */
@@ -67,12 +67,16 @@ export function locate(value: unknown): Located {
 
 /** Keys that the schema knows at `path`, for "did you mean". */
 function knownKeys(path: Path): readonly string[] {
+  if (path.length === 1 && path[0] === 'sources')
+    return [...policyPaths().values()].filter((one) => one.citable).map((one) => one.path);
   let schema: unknown = policySchema;
   for (const step of path) {
+    if (schema instanceof z.ZodExactOptional) schema = schema.unwrap();
     if (schema instanceof z.ZodObject) schema = (schema.shape as Record<string, unknown>)[String(step)];
     else if (schema instanceof z.ZodArray) schema = schema.element;
     else return [];
   }
+  if (schema instanceof z.ZodExactOptional) schema = schema.unwrap();
   return schema instanceof z.ZodObject ? Object.keys(schema.shape) : [];
 }
 
