@@ -10,6 +10,7 @@ import canonicalizeModule from 'canonicalize';
 import { fail } from '../core/errors.js';
 import { issuesOf, schemaFaults, type FileFault } from '../core/faults.js';
 import { toPlain, type Located, type Path } from '../core/located.js';
+import type { LocalDate } from '../core/time.js';
 import { policyPaths, policySchema, type PolicyFile } from './policy-schema.js';
 
 export type Policy = PolicyFile & {
@@ -43,6 +44,23 @@ export function badPolicy(fault: FileFault | undefined, name: string): Error {
     key: fault?.path ?? '',
     reason: fault?.nearest == null ? (fault?.en ?? 'not a policy') : `${fault.en} ${fault.remedyEn}`,
     reasonZh: fault?.nearest == null ? (fault?.zh ?? '不是政策文件') : `${fault.zh}${fault.remedyZh}`,
+  });
+}
+
+/** Whether the policy is in force on that date; both ends belong to its time. */
+export function isInForce(policy: Pick<PolicyFile, 'effectiveFrom' | 'effectiveTo'>, date: LocalDate): boolean {
+  return policy.effectiveFrom <= date && (policy.effectiveTo === null || date <= policy.effectiveTo);
+}
+
+/** Throws `policy-not-in-force`: a class is activated only with a policy that is in force on its first day (R42). */
+export function requireInForce(policy: PolicyFile, firstDay: LocalDate): void {
+  if (isInForce(policy, firstDay)) return;
+  const { id, effectiveFrom: from, effectiveTo: to } = policy;
+  throw fail('policy-not-in-force', {
+    policy: id,
+    date: firstDay,
+    period: to === null ? `from ${from} on` : `from ${from} to ${to}`,
+    periodZh: to === null ? ` ${from} 起` : ` ${from} 至 ${to}`,
   });
 }
 
