@@ -50,6 +50,7 @@ export interface Settings {
   readonly cameras: readonly [];
   readonly policy: { readonly preset: string };
   readonly retention: SettingsFile['retention'];
+  readonly exports: SettingsFile['exports'];
   readonly log: SettingsFile['log'];
 }
 

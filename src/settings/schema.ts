@@ -321,6 +321,22 @@ export const settingsSchema = z.strictObject({
   retention: retention
     .default(retention.parse({}))
     .meta(words('保存期限', '本地保存期限', 'How long things are kept here')),
+  exports: z
+    .strictObject({
+      fonts: z
+        .array(file)
+        .max(8)
+        .default([])
+        .meta(
+          words(
+            '字体',
+            'PDF 所用字体文件（绝对路径）；字体集中的某一款写作 文件#PostScript名。缺省自动查找系统中的中文字体',
+            'Font files for PDF, absolute paths; one face of a collection as file#PostScriptName. Chinese fonts of the system are found by themselves',
+          ),
+        ),
+    })
+    .default({ fonts: [] })
+    .meta(words('导出', '考勤表等文件的导出', 'Files that are made for others, such as the attendance table')),
   log: z
     .strictObject({
       level: z
