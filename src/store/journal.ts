@@ -8,6 +8,7 @@
 import { fail } from '../core/errors.js';
 import type { Instant, LocalDate } from '../core/time.js';
 import type { CreditFact, EventFact, FactKind, JsonValue, Numbered, PunchFact } from '../rules/facts.js';
+import { creditsOf } from './credits.js';
 import { punchesAround } from './punches.js';
 import {
   canonicalJson,
@@ -121,11 +122,6 @@ function prepare(db: Db) {
       'SELECT n, body FROM credit WHERE n > ? AND n <= ? ORDER BY n LIMIT ?',
     ),
     lastCredit: db.prepare<[string], BodyRow>('SELECT n, body FROM credit WHERE id = ? ORDER BY rev DESC LIMIT 1'),
-    creditsOf: db.prepare<[string], BodyRow>(`SELECT n, body FROM credit
-      WHERE class_no = ? AND rev = (SELECT max(later.rev) FROM credit AS later WHERE later.id = credit.id)
-      ORDER BY date, trainee_no`),
-    creditsOfDay: db.prepare<[string, string], BodyRow>(`SELECT n, body FROM credit
-      WHERE class_no = ? AND date = ? AND rev = (SELECT max(later.rev) FROM credit AS later WHERE later.id = credit.id) ORDER BY trainee_no`),
   };
 }
 
@@ -255,7 +251,6 @@ export function createJournal(db: Db): Journal {
       const row = sql.lastCredit.get(id);
       return row ? creditOfRow(row) : null;
     },
-    creditsOf: (classNo, date) =>
-      (date === undefined ? sql.creditsOf.all(classNo) : sql.creditsOfDay.all(classNo, date)).map(creditOfRow),
+    creditsOf: (classNo, date) => creditsOf(db, classNo, date),
   };
 }
