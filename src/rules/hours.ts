@@ -61,7 +61,6 @@ function centihoursOf(
   policy: Policy,
   lessons: readonly LessonFinding[],
 ): Centihours {
-  const step = Math.round(policy.credit.roundingStep * 100);
   const both = filled.in !== null && filled.out !== null;
   switch (policy.credit.mode) {
     case 'lessons':
@@ -69,11 +68,11 @@ function centihoursOf(
     case 'session':
       return both ? session.lessons.length * 100 : 0;
     case 'slot': {
-      const slots = (filled.in === null ? 0 : 1) + (filled.out === null ? 0 : 1);
-      return Math.floor((session.lessons.length * 50 * slots) / step) * step;
+      return bySlots(session.lessons.length, (filled.in === null ? 0 : 1) + (filled.out === null ? 0 : 1), policy);
     }
     case 'proportional': {
       if (filled.in === null || filled.out === null) return 0;
+      const step = stepOf(policy);
       const [from, to] = [filled.in, filled.out];
       const seconds = session.lessons.reduce((sum, lesson) => sum + overlap(lesson, from, to), 0);
       // One integer division: seconds / (60 minutes) hours, times 100, in steps.
@@ -81,6 +80,14 @@ function centihoursOf(
     }
   }
 }
+
+/** Mode `slot`: half of the session's lessons for each filled slot, the sum rounded down. */
+export function bySlots(lessons: number, slots: number, policy: Policy): Centihours {
+  const step = stepOf(policy);
+  return Math.floor((lessons * 50 * slots) / step) * step;
+}
+
+const stepOf = (policy: Policy): Centihours => Math.round(policy.credit.roundingStep * 100);
 
 function overlap(lesson: { readonly start: number; readonly end: number }, from: number, to: number): number {
   return Math.max(0, Math.min(to, lesson.end * 60) - Math.max(from, lesson.start * 60));

@@ -12,12 +12,14 @@ export interface PartHours {
   readonly required: number;
 }
 
+export type DatedHours = readonly (readonly [date: string, hours: number])[];
+
 export interface PersonDays {
   readonly traineeNo: string;
   /** Sum over the day results. */
   readonly hoursByPunch: number;
-  readonly makeupHoursByDate: readonly (readonly [date: string, hours: number])[];
-  readonly onlineHoursByDate: readonly (readonly [date: string, hours: number])[];
+  readonly makeupHoursByDate: DatedHours;
+  readonly onlineHoursByDate: DatedHours;
   readonly theory: PartHours | null;
   readonly practice: PartHours | null;
 }
@@ -38,24 +40,31 @@ export interface PersonTotal {
   readonly examEligible: boolean | null;
   readonly flags: readonly string[];
   /** Hours of each make-up and online day that count, in order of date. */
-  readonly counted: {
-    readonly makeup: readonly (readonly [date: string, hours: number])[];
-    readonly online: readonly (readonly [date: string, hours: number])[];
-  };
+  readonly counted: { readonly makeup: DatedHours; readonly online: DatedHours };
 }
 
-const centi = (hours: number): number => Math.round(hours * 100);
+/** Hours to whole hundredths: what a result carries has two decimals at most. */
+export const centi = (hours: number): number => Math.round(hours * 100);
+
+/** What the two class caps leave of make-up and online hours, in order of date. */
+export function classCaps(
+  person: Pick<PersonDays, 'makeupHoursByDate' | 'onlineHoursByDate'>,
+  requiredHours: number,
+  policy: Policy,
+): { readonly makeup: Capped; readonly online: Capped; readonly flags: readonly string[] } {
+  const flags: string[] = [];
+  const makeup = capped(person.makeupHoursByDate, wholeShare(requiredHours, policy.makeup.maxPercentOfRequired));
+  if (makeup.counted < makeup.raw) flags.push('MAKEUP_CAP');
+  const cut = capped(person.onlineHoursByDate, wholeShare(requiredHours, policy.online.totalCapPercent));
+  if (cut.counted < cut.raw) flags.push('ONLINE_TOTAL_CAP');
+  const online = policy.online.overCap === 'cap' ? cut : capped(person.onlineHoursByDate, Infinity);
+  return { makeup, online, flags };
+}
 
 /** `requiredHours` are the planned hours of the class, more than 0. */
 export function personTotal(person: PersonDays, requiredHours: number, policy: Policy): PersonTotal {
-  const flags: string[] = [];
   const required = centi(requiredHours);
-  const makeup = capped(person.makeupHoursByDate, wholeShare(requiredHours, policy.makeup.maxPercentOfRequired));
-  if (makeup.counted < makeup.raw) flags.push('MAKEUP_CAP');
-  const onlineCap = wholeShare(requiredHours, policy.online.totalCapPercent);
-  const cut = capped(person.onlineHoursByDate, onlineCap);
-  if (cut.counted < cut.raw) flags.push('ONLINE_TOTAL_CAP');
-  const online = policy.online.overCap === 'cap' ? cut : capped(person.onlineHoursByDate, Infinity);
+  const { makeup, online, flags } = classCaps(person, requiredHours, policy);
   const total = centi(person.hoursByPunch) + makeup.counted + online.counted;
   const { examPercent } = policy.thresholds;
   return {
@@ -70,7 +79,7 @@ export function personTotal(person: PersonDays, requiredHours: number, policy: P
     percent: Math.floor((total * 1000) / required) / 10,
     attendanceQualified: attendanceQualified(person, total, required, policy),
     examEligible: examPercent === null ? null : reaches(total, required, examPercent),
-    flags: flags.sort(),
+    flags,
     counted: { makeup: makeup.days, online: online.days },
   };
 }
@@ -106,10 +115,14 @@ function wholeShare(requiredHours: number, percent: number): number {
   return Math.floor((centi(requiredHours) * percent) / 10_000) * 100;
 }
 
-function capped(
-  byDate: readonly (readonly [date: string, hours: number])[],
-  cap: number,
-): { readonly raw: number; readonly counted: number; readonly days: readonly (readonly [string, number])[] } {
+/** Hundredths of an hour; `days` in hours. */
+interface Capped {
+  readonly raw: number;
+  readonly counted: number;
+  readonly days: DatedHours;
+}
+
+function capped(byDate: DatedHours, cap: number): Capped {
   let counted = 0;
   let raw = 0;
   const days = [...byDate]
