@@ -230,6 +230,11 @@ export function isoUtc(at: Instant): string {
   return DateTime.fromMillis(at, { zone: 'utc' }).toISO({ suppressMilliseconds: false }) ?? 'invalid';
 }
 
+/** For packages that insist on a `Date`. */
+export function nativeDate(at: Instant): Date {
+  return new Date(at);
+}
+
 /** Parses RFC 3339 with an offset; null when the text is not one. */
 export function parseIso(text: string): Instant | null {
   if (!/(?:Z|[+-]\d{2}:?\d{2})$/.test(text)) return null;
