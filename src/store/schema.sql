@@ -74,6 +74,11 @@ CREATE TABLE event (
   what TEXT NOT NULL GENERATED ALWAYS AS (body ->> '$.what') VIRTUAL
 ) STRICT;
 
+-- What says when terminals and the gateway were out.
+CREATE INDEX event_presence ON event (body ->> '$.data.terminal', body ->> '$.at')
+WHERE what = 'device' AND body ->> '$.data.state' IN ('online', 'offline', 'still-offline', 'DEVICE_REBOUND');
+CREATE INDEX event_start ON event (body ->> '$.at') WHERE what = 'start';
+
 -- Revisions of a person's day in a class; the highest rev of an id is in force.
 CREATE TABLE credit (
   n          INTEGER PRIMARY KEY REFERENCES journal (n),

@@ -4,13 +4,11 @@
  * failed. A connection that had an I/O error is not used again; the next call opens a new one and reads the head anew, because a
  * commit whose sync failed may still have reached the disk.
  */
-import { randomUUID } from 'node:crypto';
 import { closeSync, openSync } from 'node:fs';
-import { uptime } from 'node:os';
 import type { Statement } from 'better-sqlite3';
 import { fail, GatewayError, systemCode } from '../core/errors.js';
 import { silentLog, type Log } from '../core/log.js';
-import type { Clock } from '../core/time.js';
+import type { Clock, Instant } from '../core/time.js';
 import { createChainWalk, type ChainMark } from './chain.js';
 import { asStoreError, createDiskHealth, isFull, type DiskHealth } from './disk-health.js';
 import { createJournal, type Journal } from './journal.js';
@@ -19,10 +17,18 @@ import type { Opener, StoreOptions } from './options.js';
 import { createOutbox, type Outbox } from './outbox.js';
 import { freeReserve, keepReserve } from './reserve.js';
 import { loadMigrations, migrate } from './schema.js';
-import { bootId, CHAIN_SLICE, checkStart, compareWithWitness, saveMark } from './start.js';
+import {
+  CHAIN_SLICE,
+  checkStart,
+  compareWithWitness,
+  lastTouched,
+  OUTAGE_MIN_MS,
+  saveMark,
+  startEvent,
+} from './start.js';
 import type { Db, DiskState, Store, Tx, Vault } from './store.js';
 import { openVault } from './vault.js';
-import { createWitness, writeWitness, type Witness } from './witness.js';
+import { createWitness, touchWitness, writeWitness, type Witness } from './witness.js';
 import { createWork, type Work } from './work.js';
 
 const WITNESS_EVERY_RECORDS = 256;
@@ -71,6 +77,7 @@ export class SqliteStore implements Store {
   #count = 0;
   #startN = 0;
   #startPending = true;
+  readonly #touchedAt: Instant | null;
   #witness: Witness;
   #witnessTicks: number;
   #verified: ChainMark;
@@ -90,6 +97,7 @@ export class SqliteStore implements Store {
     this.#lock = opener.lock(this.#layout);
     let db: Db | null = null;
     try {
+      this.#touchedAt = lastTouched(this.#layout, this.#clock.now());
       const { witness, fault } = this.#examine(migrations.length);
       this.#witness = witness;
       this.#witnessTicks = this.#clock.ticks();
@@ -154,30 +162,15 @@ export class SqliteStore implements Store {
     this.#testify();
   }
 
-  #recordStart({ db, journal }: Parts): void {
-    const previous = journal.head();
-    const now = this.#clock.now();
-    const accepted =
-      this.#accepted === null ? {} : { accepted: this.#accepted, reason: this.#options.accept?.reason ?? '' };
-    this.#startN = journal.addEvent(
-      {
-        kind: 'event',
-        what: 'start',
-        at: now,
-        data: {
-          boot: bootId(),
-          start: randomUUID(),
-          software: this.#options.software,
-          schema: db.pragma('user_version', { simple: true }) as number,
-          previous: { n: previous.n, hash: previous.hash },
-          ticks: Math.round(this.#clock.ticks()),
-          uptimeMs: Math.round(uptime() * 1000),
-          trusted: this.#clock.trusted(),
-          ...accepted,
-        },
-      },
-      now,
-    );
+  #recordStart({ db, journal, work }: Parts): void {
+    const { alive, event } = startEvent(db, journal, this.#clock, {
+      software: this.#options.software,
+      touchedAt: this.#touchedAt,
+      accepted: this.#accepted === null ? null : { fault: this.#accepted, reason: this.#options.accept?.reason ?? '' },
+    });
+    this.#startN = journal.addEvent(event, event.at);
+    // The outage may have touched what was not settled when the gateway went down; what was settled lies before it.
+    if (alive !== null && event.at - alive > OUTAGE_MIN_MS) work.touchOpenDays('backfill');
     saveMark(db, this.#verified);
   }
 
@@ -331,9 +324,19 @@ export class SqliteStore implements Store {
     }
   }
 
+  /** The next start reads from it how long nobody was here. */
+  #sayAlive(): void {
+    try {
+      touchWitness(this.#layout.witness, this.#clock.now());
+    } catch (error) {
+      this.#log.warn({ code: systemCode(error) }, 'head-witness could not be touched');
+    }
+  }
+
   maintain(): void {
     const { db } = this.#use();
     this.#testify();
+    this.#sayAlive();
     const step = createChainWalk(db).step(this.#verified, CHAIN_SLICE);
     this.#verified = step.mark;
     if (step.fault) {

@@ -2,16 +2,22 @@
  * What a start looks at before it trusts the disk (P13, D12): the files against the witness, read-only, so that a bad database stays
  * exactly as it was found; then structure and chain within a budget, from the last verified record on.
  */
-import { readFileSync } from 'node:fs';
-import type { Clock } from '../core/time.js';
+import { randomUUID } from 'node:crypto';
+import { readFileSync, statSync } from 'node:fs';
+import { uptime } from 'node:os';
+import { instant, type Clock, type Instant } from '../core/time.js';
+import type { EventFact } from '../rules/facts.js';
 import { createChainWalk, type ChainMark } from './chain.js';
 import type { Journal } from './journal.js';
 import { genesisHash } from './record.js';
 import { assertOurs } from './schema.js';
 import type { Db } from './store.js';
+import type { Layout } from './layout.js';
 import type { Witness } from './witness.js';
 
 const CHECK_MS = 2000;
+/** A shorter absence is a reconnection or a restart, and no outage (R47). */
+export const OUTAGE_MIN_MS = 120_000;
 /** Records verified at a time; a slice takes some tens of milliseconds. */
 export const CHAIN_SLICE = 5000;
 
@@ -86,4 +92,53 @@ export function bootId(): string {
   } catch {
     return 'unknown';
   }
+}
+
+/**
+ * When the files were last touched by whoever had them before, of what is not after `now`: the witness is touched every minute while
+ * a daemon lives, whether it writes or not. Null: nobody was here. Ask before the database is opened.
+ */
+export function lastTouched(layout: Layout, now: Instant): Instant | null {
+  const times = [layout.witness, layout.wal, layout.database]
+    .map((path) => statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? 0)
+    .filter((at) => at > 0 && at <= now);
+  return times.length === 0 ? null : instant(Math.max(...times));
+}
+
+export interface StartFacts {
+  readonly software: string;
+  /** As `lastTouched` had it before the database was opened. */
+  readonly touchedAt: Instant | null;
+  /** What was found and what a person said to it; null normally. */
+  readonly accepted: { readonly fault: string; readonly reason: string } | null;
+}
+
+/**
+ * The record of this start (D9), and the last moment at which a process before it was alive: its last record, or later its files. Null
+ * on a first start. A clock that went back says nothing of how long the machine was down.
+ */
+export function startEvent(
+  db: Db,
+  journal: Journal,
+  clock: Clock,
+  facts: StartFacts,
+): { readonly alive: Instant | null; readonly event: EventFact } {
+  const previous = journal.head();
+  const now = clock.now();
+  const recordedAt = journal.factAt(previous.n);
+  const alive =
+    recordedAt === null ? null : instant(Math.min(now, Math.max(recordedAt, facts.touchedAt ?? recordedAt)));
+  const data = {
+    boot: bootId(),
+    start: randomUUID(),
+    software: facts.software,
+    schema: db.pragma('user_version', { simple: true }) as number,
+    previous: { n: previous.n, hash: previous.hash },
+    ticks: Math.round(clock.ticks()),
+    uptimeMs: Math.round(uptime() * 1000),
+    trusted: clock.trusted(),
+    ...(alive === null ? {} : { aliveUntil: alive }),
+    ...(facts.accepted === null ? {} : { accepted: facts.accepted.fault, reason: facts.accepted.reason }),
+  };
+  return { alive, event: { kind: 'event', what: 'start', at: now, data } };
 }

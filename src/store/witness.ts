@@ -5,10 +5,11 @@
  *
  * It is written only after the commit it names is on the disk, so it is never ahead of an honest database.
  */
-import { closeSync, fsyncSync, openSync, readFileSync, writeSync } from 'node:fs';
+import { closeSync, fsyncSync, openSync, readFileSync, utimesSync, writeSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { crc32 } from 'node:zlib';
 import { fail, systemCode } from '../core/errors.js';
+import type { Instant } from '../core/time.js';
 import { writeDurably } from './durable-file.js';
 
 export interface Witness {
@@ -72,4 +73,9 @@ export function writeWitness(path: string, witness: Witness): void {
   } finally {
     closeSync(fd);
   }
+}
+
+/** Sets the time of the file, so that the next start knows until when this process was alive. Not synced: seconds do not matter. */
+export function touchWitness(path: string, now: Instant): void {
+  utimesSync(path, now / 1000, now / 1000);
 }

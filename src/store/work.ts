@@ -8,6 +8,8 @@ import type { Db, TouchedDay } from './store.js';
 
 export interface Work {
   touchDay(day: Omit<TouchedDay, 'stamp'>): void;
+  /** Every day whose present result is provisional. */
+  touchOpenDays(cause: string): void;
   untouchDay(day: TouchedDay): void;
   touchedDays(limit: number): readonly TouchedDay[];
 }
@@ -36,6 +38,12 @@ export function createWork(db: Db, journalN: number): Work {
     db.prepare<[], { stamp: number | null }>('SELECT max(stamp) AS stamp FROM touched_day').get()?.stamp ?? 0;
   let stamp = Math.max(highest, journalN * STAMPS_PER_RECORD);
   return {
+    touchOpenDays(cause) {
+      const open = db.prepare<[], Omit<DayRow, 'cause' | 'stamp'>>(
+        'SELECT * FROM class_open_day ORDER BY date, class_no, trainee_no',
+      );
+      for (const day of open.all()) touch.run(day.class_no, day.trainee_no, day.date, cause, (stamp += 1));
+    },
     touchDay: (day) => void touch.run(day.classNo, day.traineeNo, day.date, day.cause, (stamp += 1)),
     untouchDay: (day) => void untouch.run(day.classNo, day.traineeNo, day.date, day.stamp),
     touchedDays: (limit) =>

@@ -114,6 +114,11 @@ CREATE TRIGGER class_online_no_delete BEFORE DELETE ON class_online BEGIN SELECT
 CREATE TRIGGER class_seal_no_update BEFORE UPDATE ON class_seal BEGIN SELECT RAISE(ABORT, 'a sealed class stays sealed'); END;
 CREATE TRIGGER class_seal_no_delete BEFORE DELETE ON class_seal BEGIN SELECT RAISE(ABORT, 'a sealed class stays sealed'); END;
 
+-- What says when terminals and the gateway were out.
+CREATE INDEX event_presence ON event (body ->> '$.data.terminal', body ->> '$.at')
+WHERE what = 'device' AND body ->> '$.data.state' IN ('online', 'offline', 'still-offline', 'DEVICE_REBOUND');
+CREATE INDEX event_start ON event (body ->> '$.at') WHERE what = 'start';
+
 DROP VIEW v_day_credit;
 CREATE VIEW v_day_credit AS
 SELECT class_no, trainee_no, date, coalesce(body ->> '$.result.version', rev) AS version,
