@@ -5,17 +5,19 @@
  * Names and document numbers never appear in a fault: it names the row and the field. Policies and the terminals that the
  * settings know are parameters, because this file judges and looks nothing up.
  */
-import type { Verify } from '../core/punch-words.js';
+import type { z } from 'zod';
 import { fail } from '../core/errors.js';
-import { dotted, fileFault, nearestWord, notOneOfFault, schemaFaults, type FileFault } from '../core/faults.js';
-import { nodeAt, parseLocated, placeOf, toPlain, type Located, type Path } from '../core/located.js';
+import { dotted, fileFault, schemaFaults, type FileFault } from '../core/faults.js';
+import { nodeAt, parseLocated, placeOf, toPlain, type Located, type LocatedEntry, type Path } from '../core/located.js';
+import type { Verify } from '../core/punch-words.js';
 import { keysAt, writtenSchema } from '../core/schema-words.js';
 import type { LocalDate } from '../core/time.js';
 import type { GridRules, Session } from '../rules/grid.js';
-import { CLASS_SCHEMA, type ClassFileContent } from './class-schema.js';
-import { checkDocumentNumber, checkName, type DocumentType, type Finding } from './identity.js';
-import { checkTimetable } from './timetable-check.js';
-import { onlineLessons, plannedLessons, type ClassDay } from './timetable.js';
+import { locate } from '../rules/policy.js';
+import { judgeClass, missingOf, type NeededKey } from './class-judge.js';
+import { CLASS_PARTS_SCHEMA, CLASS_SCHEMA, type ClassParts } from './class-schema.js';
+import type { DocumentType, Finding } from './identity.js';
+import type { ClassDay } from './timetable.js';
 
 /** What an import needs to know of a policy. */
 export interface ClassPolicy extends GridRules {
@@ -60,6 +62,14 @@ export interface Correction {
   readonly approvedBy: string;
 }
 
+/** Why the timetable of an active class changes, and who changes it (R15). */
+export interface Change {
+  readonly reason: string;
+  readonly by: string;
+  /** Another person than `by`; null: nobody approved it. */
+  readonly approvedBy: string | null;
+}
+
 export interface ClassDefinition {
   readonly classNo: string;
   readonly regionalClassNo: string | null;
@@ -69,17 +79,30 @@ export interface ClassDefinition {
   readonly from: LocalDate;
   readonly to: LocalDate;
   readonly plannedHours: number;
+  /** Head count by the documents of the approval (R11); null: not told. */
+  readonly approvedHeadcount: number | null;
   /** Name of the policy the file asks for; null: that of the site. */
   readonly policy: string | null;
   readonly approval: string | null;
   readonly unapproved: { readonly by: string; readonly reason: string } | null;
   readonly room: string;
+  /** Taught elsewhere with an approval (R20). */
+  readonly temporaryVenue: { readonly place: string; readonly approval: string } | null;
   readonly terminals: readonly TerminalAssignment[];
   readonly days: readonly ClassDay[];
   readonly teachers: readonly Teacher[];
   readonly roster: readonly RosterEntry[];
   readonly corrections: readonly Correction[];
+  readonly change: Change | null;
 }
+
+/** A class of which something may still be missing. */
+export type ClassSketch = {
+  readonly [Key in keyof ClassDefinition]: Key extends
+    'name' | 'institution' | 'occupation' | 'from' | 'to' | 'plannedHours' | 'room'
+    ? ClassDefinition[Key] | null
+    : ClassDefinition[Key];
+};
 
 export interface ClassFileContext {
   readonly today: LocalDate;
@@ -108,7 +131,89 @@ export interface FaultBook {
 const PERSONAL = new Set(['roster', 'teachers', 'corrections']);
 const WORDS = writtenSchema(CLASS_SCHEMA);
 
+/** A class file that must be whole, with its approval or who answers for there being none. */
 export function readClassFile(file: string, text: string, context: ClassFileContext): ClassFileResult {
+  const { root, content, faults } = parse(file, text, CLASS_SCHEMA);
+  if (root === null || content === null) return { definition: null, faults, notes: [] };
+  const book = createBook(root);
+  if (content.approval === undefined && content.unapproved === undefined) {
+    book.add(['approval'], {
+      en: 'give either the approval reference of the opening, or who activates the class without one (unapproved)',
+      zh: '请填写开班审批文号(approval)，或无审批启用的责任人(unapproved)，二者只能有其一',
+    });
+  }
+  const { definition } = judgeClass(content, context, book);
+  const { errors, notes } = sorted(book.all);
+  return { definition: errors.length === 0 ? definition : null, faults: errors, notes };
+}
+
+export interface ClassPartsResult extends ClassFileResult {
+  /** Everything known now: what was there before, under what the file says. Null when there is a fault. */
+  readonly content: ClassParts | null;
+  readonly sketch: ClassSketch | null;
+  /** What is missing of what is known now. */
+  readonly missing: readonly NeededKey[];
+  /** The file alone is a whole class with approval, or with who answers for there being none. */
+  readonly isWhole: boolean;
+}
+
+/**
+ * A class file that may be incomplete, laid over what is known already (null: nothing). A key of the file replaces the key
+ * that was there; a key that the file leaves out stays.
+ */
+export function readClassParts(
+  file: string,
+  text: string,
+  context: ClassFileContext,
+  before: ClassParts | null,
+): ClassPartsResult {
+  const { root, content, faults } = parse(file, text, CLASS_PARTS_SCHEMA);
+  const refused = { definition: null, sketch: null, content: null, missing: [], notes: [], isWhole: false };
+  if (root === null || content === null) return { ...refused, faults };
+  const merged = mergeParts(before, content);
+  const known = before === null ? null : locate(before);
+  const entries = new Map([...entriesOf(known), ...entriesOf(root)]);
+  const judged = judgeParts(merged, context, { kind: 'map', at: root.at, entries });
+  const isApproved = content.approval !== undefined || content.unapproved !== undefined;
+  return { ...judged, isWhole: judged.content !== null && isApproved && missingOf(content).length === 0 };
+}
+
+/** Parts that stand in no file: a draft, or what two imports add up to. */
+export function judgeParts(
+  content: ClassParts,
+  context: ClassFileContext,
+  root: Located = locate(content),
+): Omit<ClassPartsResult, 'isWhole'> {
+  const book = createBook(root);
+  const { definition, sketch, missing } = judgeClass(content, context, book);
+  const { errors, notes } = sorted(book.all);
+  if (errors.length > 0) return { definition: null, sketch: null, content: null, missing, faults: errors, notes };
+  return { definition, sketch, content, missing, faults: [], notes };
+}
+
+/** `after` over `before`, key by key. Approval and the lack of one exclude each other: the later word counts. */
+export function mergeParts(before: ClassParts | null, after: ClassParts): ClassParts {
+  const old = { ...before };
+  if (after.approval !== undefined) delete old.unapproved;
+  if (after.unapproved !== undefined) delete old.approval;
+  return { ...old, ...after };
+}
+
+const entriesOf = (root: Located | null): readonly (readonly [string, LocatedEntry])[] =>
+  root?.kind === 'map' ? [...root.entries] : [];
+
+const sorted = (all: readonly FileFault[]): { readonly errors: FileFault[]; readonly notes: FileFault[] } => ({
+  errors: all.filter((one) => one.severity === 'error'),
+  notes: all.filter((one) => one.severity === 'warning'),
+});
+
+interface Parsed<T> {
+  readonly root: Located | null;
+  readonly content: T | null;
+  readonly faults: readonly FileFault[];
+}
+
+function parse<T>(file: string, text: string, schema: z.ZodType<T>): Parsed<T> {
   const { root, problems } = parseLocated(file, text);
   // The parser's own sentences may quote the line, and lines of a roster are personal: only the place is told.
   const syntax = problems.map((one) =>
@@ -121,21 +226,13 @@ export function readClassFile(file: string, text: string, context: ClassFileCont
           '',
         ),
   );
-  if (root === null || syntax.length > 0) return { definition: null, faults: syntax, notes: [] };
-  const shape = CLASS_SCHEMA.safeParse(toPlain(root));
-  if (!shape.success) {
-    const found = shape.error.issues.flatMap((issue) =>
-      schemaFaults([issue], root, { knownAt: (path) => keysAt(WORDS, path) }).map((fault) =>
-        withoutPersons(fault, root),
-      ),
-    );
-    return { definition: null, faults: found, notes: [] };
-  }
-  const book = createBook(root);
-  const definition = judge(shape.data, context, book);
-  const faults = book.all.filter((one) => one.severity === 'error');
-  const notes = book.all.filter((one) => one.severity === 'warning');
-  return { definition: faults.length === 0 ? definition : null, faults, notes };
+  if (root === null || syntax.length > 0) return { root, content: null, faults: syntax };
+  const shape = schema.safeParse(toPlain(root));
+  if (shape.success) return { root, content: shape.data, faults: [] };
+  const faults = shape.error.issues.flatMap((issue) =>
+    schemaFaults([issue], root, { knownAt: (path) => keysAt(WORDS, path) }).map((fault) => withoutPersons(fault, root)),
+  );
+  return { root, content: null, faults };
 }
 
 /** The same, but throws `class-file-invalid` with the first fault when there is any. */
@@ -202,166 +299,4 @@ function createBook(root: Located): FaultBook & { readonly all: FileFault[] } {
     note: (path, finding) => put(path, finding, 'warning'),
     push: (fault) => void all.push(fault),
   };
-}
-
-function judge(content: ClassFileContent, context: ClassFileContext, book: FaultBook): ClassDefinition {
-  const { from, to } = content.period;
-  if (to < from) book.add(['period', 'to'], { en: 'the period ends before it begins', zh: '培训结束日期早于开始日期' });
-  if ((content.approval === undefined) === (content.unapproved === undefined)) {
-    book.add(content.approval === undefined ? ['approval'] : ['unapproved'], {
-      en: 'give either the approval reference of the opening, or who activates the class without one (unapproved)',
-      zh: '请填写开班审批文号(approval)，或无审批启用的责任人(unapproved)，二者只能有其一',
-    });
-  }
-  const policy = context.policy(content.policy ?? null, content.cityClassNo);
-  if (policy === null)
-    book.push(notOneOfFault(content.policy ?? '', context.policyNames, placeOf(book.root, ['policy']), ['policy']));
-  const teachers = checkTeachers(content, book);
-  const days = checkTimetable(content, policy, book);
-  if (policy !== null) checkHours(content, days, policy, book);
-  return {
-    classNo: content.cityClassNo,
-    regionalClassNo: content.regionalClassNo ?? null,
-    name: content.name,
-    institution: content.institution,
-    occupation: content.occupation,
-    from,
-    to,
-    plannedHours: content.plannedHours,
-    policy: content.policy ?? null,
-    approval: content.approval ?? null,
-    unapproved: content.unapproved ?? null,
-    room: content.room,
-    terminals: checkTerminals(content, context, book),
-    days,
-    teachers,
-    roster: checkRoster(content, teachers, context, book),
-    corrections: checkCorrections(content, book),
-  };
-}
-
-function checkHours(content: ClassFileContent, days: readonly ClassDay[], policy: ClassPolicy, book: FaultBook): void {
-  const planned = plannedLessons(days);
-  const wanted = content.plannedHours;
-  if (days.length > 0 && planned !== wanted) {
-    const difference = planned - wanted;
-    book.note(['plannedHours'], {
-      en: `the timetable adds up to ${planned} hours, ${Math.abs(difference)} ${difference < 0 ? 'fewer' : 'more'} than planned (${wanted})`,
-      zh: `课程表合计 ${planned} 课时，比计划的 ${wanted} 课时${difference < 0 ? '少' : '多'} ${Math.abs(difference)} 课时`,
-    });
-  }
-  const online = onlineLessons(days);
-  const cap = policy.online.totalCapPercent;
-  if (online * 100 > wanted * cap) {
-    book.note(['timetable'], {
-      en: `${online} hours are planned online, more than ${cap} % of ${wanted}`,
-      zh: `计划线上 ${online} 课时，超过总课时 ${wanted} 的 ${cap}%`,
-    });
-  }
-}
-
-function checkTerminals(
-  content: ClassFileContent,
-  context: ClassFileContext,
-  book: FaultBook,
-): readonly TerminalAssignment[] {
-  return content.terminals.map((one, index) => {
-    const path = ['terminals', index, 'terminal'];
-    if (context.terminals !== null && !context.terminals.includes(one.terminal)) {
-      const fault = notOneOfFault(one.terminal, context.terminals, placeOf(book.root, path), path);
-      book.push({ ...fault, nearest: nearestWord(one.terminal, context.terminals) });
-    }
-    const assigned = { terminal: one.terminal, from: one.from ?? content.period.from, to: one.to ?? content.period.to };
-    if (assigned.to < assigned.from) {
-      book.add(['terminals', index, 'to'], { en: 'the assignment ends before it begins', zh: '结束日期早于开始日期' });
-    }
-    return assigned;
-  });
-}
-
-/** Tells of a value that an earlier row has already, by row number and never by the value. */
-function createUnique(list: string, book: FaultBook): (value: string, row: number, field: string) => void {
-  const seen = new Map<string, number>();
-  return (value, row, field) => {
-    const key = `${field} ${value}`;
-    const first = seen.get(key);
-    if (first === undefined) seen.set(key, row);
-    else book.add([list, row, field], { en: `the same as in row ${first + 1}`, zh: `与第 ${first + 1} 行重复` });
-  };
-}
-
-function checkTeachers(content: ClassFileContent, book: FaultBook): readonly Teacher[] {
-  const unique = createUnique('teachers', book);
-  return content.teachers.map((one, row) => {
-    const name = checkName(one.name);
-    if (!name.ok) book.add(['teachers', row, 'name'], name.finding);
-    const deviceUserId = one.deviceUserId ?? one.teacherNo;
-    unique(one.teacherNo, row, 'teacherNo');
-    unique(deviceUserId, row, 'deviceUserId');
-    return {
-      teacherNo: one.teacherNo,
-      name: name.ok ? name.value : '',
-      qualification: one.qualification ?? null,
-      deviceUserId,
-    };
-  });
-}
-
-function checkRoster(
-  content: ClassFileContent,
-  teachers: readonly Teacher[],
-  context: ClassFileContext,
-  book: FaultBook,
-): readonly RosterEntry[] {
-  const unique = createUnique('roster', book);
-  const taken = new Set(teachers.map((teacher) => teacher.deviceUserId));
-  return content.roster.map((one, row) => {
-    const name = checkName(one.name);
-    if (!name.ok) book.add(['roster', row, 'name'], name.finding);
-    const document = checkDocumentNumber(one.documentType, one.documentNumber, context.today);
-    if (!document.ok) book.add(['roster', row, 'documentNumber'], document.finding);
-    else {
-      if (document.note !== null) book.note(['roster', row, 'documentNumber'], document.note);
-      unique(`${one.documentType} ${document.value}`, row, 'documentNumber');
-    }
-    const deviceUserId = one.deviceUserId ?? one.traineeNo;
-    unique(one.traineeNo, row, 'traineeNo');
-    unique(deviceUserId, row, 'deviceUserId');
-    if (taken.has(deviceUserId)) {
-      book.add(['roster', row, 'deviceUserId'], {
-        en: 'a teacher has the same device user id',
-        zh: '与某位教师的机内编号相同',
-      });
-    }
-    const [from, to] = [one.enrolledFrom ?? content.period.from, one.enrolledTo ?? content.period.to];
-    if (to < from)
-      book.add(['roster', row, 'enrolledTo'], {
-        en: 'the enrolment ends before it begins',
-        zh: '退出日期早于入班日期',
-      });
-    return {
-      traineeNo: one.traineeNo,
-      name: name.ok ? name.value : '',
-      nameWritten: one.name,
-      documentType: one.documentType,
-      documentNumber: document.ok ? document.value : '',
-      deviceUserId,
-      enrolledFrom: one.enrolledFrom ?? null,
-      enrolledTo: one.enrolledTo ?? null,
-      alternativeMethods: [...new Set(one.alternativeMethods)].sort(),
-    };
-  });
-}
-
-function checkCorrections(content: ClassFileContent, book: FaultBook): readonly Correction[] {
-  const known = new Set(content.roster.map((one) => one.traineeNo));
-  content.corrections.forEach((one, row) => {
-    if (!known.has(one.traineeNo)) {
-      book.add(['corrections', row, 'traineeNo'], { en: 'no such person on the roster', zh: '花名册中没有此人' });
-    }
-    if (one.requestedBy === one.approvedBy) {
-      book.add(['corrections', row, 'approvedBy'], { en: 'another person must approve', zh: '须由另一人批准' });
-    }
-  });
-  return content.corrections;
 }

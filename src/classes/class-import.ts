@@ -2,22 +2,20 @@
  * A checked class definition into the tables: one transaction with the journal event `class` and a touch of every day whose
  * credit it can change. The same file twice changes nothing; a changed one makes new versions and says what is different.
  *
- * The event carries hashes and counts only, the roster's hash being salted (C1). Refused: another policy than the one the
- * class was activated with (R42), a changed name or document number without an approved correction (R8), one device
- * user id for two people on one terminal.
+ * Refused: another policy than the one the class was activated with (R42) or one that is not in force on its first day, a
+ * changed name or document number without an approved correction (R8), a change of plan without a reason or of a date
+ * that has passed (R15), a sealed class (R84), one device user id for two people on one terminal.
  */
 import { fail } from '../core/errors.js';
-import type { Finding } from './identity.js';
-import type { Instant, LocalDate } from '../core/time.js';
-import { addDays, dateAt } from '../core/time.js';
+import { addDays, dateAt, instantToDate, type Instant, type LocalDate } from '../core/time.js';
 import type { JsonValue } from '../rules/facts.js';
-import type { Policy } from '../rules/policy.js';
-import { headDigest, membersDigest } from '../store/class-digest.js';
+import { requireInForce, type Policy } from '../rules/policy.js';
 import type { Store, Tx } from '../store/store.js';
+import { putChange, putNote } from './class-changes.js';
+import { eventData, notesOf, type ImportNote } from './class-event.js';
 import type { ClassDefinition } from './class-file.js';
 import { createClassIndex, enrolledFrom, enrolledTo, type ClassIndex } from './class-index.js';
 import {
-  holdersOf,
   loadClasses,
   openRoster,
   openTeachers,
@@ -28,21 +26,16 @@ import {
   reopenDays,
   type ClassRecord,
 } from './class-tables.js';
+import { sealOf } from './evidence.js';
 import {
   affectedTrainees,
+  changedDates,
   diffClasses,
   identityChanges,
   rosterChanged,
   timetableChanged,
   type ClassDiff,
 } from './roster-diff.js';
-
-export interface ImportNote extends Finding {
-  /** `DOUBLE_ENROLMENT`, `REPEAT_OCCUPATION`, `TWO_NAMES`, `TWO_NUMBERS` (R9). */
-  readonly code: string;
-  readonly traineeNo: string;
-  readonly otherClassNo: string;
-}
 
 export interface ImportOutcome {
   readonly classNo: string;
@@ -66,16 +59,21 @@ export interface ImportBy {
   /** Who imported: a user name or `cli`. */
   readonly importedBy: string;
   readonly at: Instant;
+  /** The draft that is activated. */
+  readonly draft?: { readonly version: number; readonly hash: string };
+  /** Checks and compares, and writes nothing; the hashes of versions that would be made are empty. */
+  readonly dryRun?: boolean;
 }
 
 /** What the class is now, as a definition, to compare with. */
-function definitionOf(store: Store, record: ClassRecord): ClassDefinition {
+export function definitionOf(store: Pick<Store, 'db' | 'vault'>, record: ClassRecord): ClassDefinition {
   return {
     ...record,
     policy: null,
     roster: openRoster(store, record.classNo, record.rosterVersion),
     teachers: openTeachers(store, record.classNo, record.rosterVersion),
     corrections: [],
+    change: null,
   };
 }
 
@@ -83,102 +81,120 @@ function definitionOf(store: Store, record: ClassRecord): ClassDefinition {
 export function importClass(
   store: Store,
   index: ClassIndex,
-  definition: ClassDefinition,
+  asked: ClassDefinition,
   policy: Policy,
   by: ImportBy,
 ): ImportOutcome {
-  const record = index.classes.get(definition.classNo) ?? null;
+  const record = index.classes.get(asked.classNo) ?? null;
+  // The region's number may come later; a file that leaves it out does not take it away (R3).
+  const definition = { ...asked, regionalClassNo: asked.regionalClassNo ?? record?.regionalClassNo ?? null };
+  const before = record === null ? null : definitionOf(store, record);
+  const diff = before === null ? null : diffClasses(before, definition);
   refuseConflicts(index, definition);
-  const diff = record === null ? null : diffClasses(definitionOf(store, record), definition);
-  if (record !== null && policy.sha256 !== record.policy.sha256) {
-    throw fail('class-policy-pinned', { classNo: definition.classNo, pinned: record.policy.id, asked: policy.id });
-  }
-  if (diff !== null) refuseSilentIdentity(definition, diff);
-  const notes = notesOf(store, index, definition);
+  if (record === null || before === null || diff === null) requireInForce(policy, definition.from);
+  else refuseChange(store, { record, before, definition, diff, policy, at: by.at });
   const versions = {
     roster: record === null ? 1 : record.rosterVersion + (diff && rosterChanged(diff) ? 1 : 0),
     timetable: record === null ? 1 : record.timetableVersion + (diff && timetableChanged(diff) ? 1 : 0),
   };
-  const counted = {
+  const planned: ImportOutcome = {
     classNo: definition.classNo,
+    result: record === null ? 'created' : isSame(diff) ? 'same' : 'changed',
     rosterVersion: versions.roster,
+    rosterHash: record?.rosterVersion === versions.roster ? record.rosterHash : '',
     timetableVersion: versions.timetable,
+    timetableHash: record?.timetableVersion === versions.timetable ? record.timetableHash : '',
     trainees: definition.roster.length,
     classDays: definition.days.length,
     policy: { id: policy.id, ver: policy.version, sha256: policy.sha256 },
     diff,
-    notes,
+    notes: notesOf(store, index, definition),
   };
-  if (record !== null && diff !== null && diff.head.length === 0 && !rosterChanged(diff) && !timetableChanged(diff)) {
-    return { ...counted, result: 'same', rosterHash: record.rosterHash, timetableHash: record.timetableHash };
-  }
+  if (planned.result === 'same' || by.dryRun === true) return planned;
   return store.transact((tx) => {
     putPolicy(store, policy);
     reopenDays(store, definition.classNo);
     putClass(store, definition, { policy: policy.sha256, ...versions }, by.at);
-    const rosterHash =
-      record?.rosterVersion === versions.roster ? record.rosterHash : putRoster(store, definition, versions.roster, by);
-    const timetableHash =
-      record?.timetableVersion === versions.timetable
-        ? record.timetableHash
-        : putTimetable(store, definition.classNo, versions.timetable, definition.days, by.at);
+    const { rosterHash, timetableHash } = planned;
     const outcome: ImportOutcome = {
-      ...counted,
-      result: record === null ? 'created' : 'changed',
-      rosterHash,
-      timetableHash,
+      ...planned,
+      rosterHash: rosterHash || putRoster(store, definition, versions.roster, by),
+      timetableHash:
+        timetableHash || putTimetable(store, definition.classNo, versions.timetable, definition.days, by.at),
     };
-    tx.addEvent({ kind: 'event', what: 'class', at: by.at, data: eventData(store, definition, outcome, by) });
+    const rows = keepReason(store, before, definition, outcome, by.at);
+    const data = eventData(store, { before, definition, outcome, by, rows });
+    tx.addEvent({ kind: 'event', what: 'class', at: by.at, data });
     touchDays(store, tx, index, definition, diff);
     return outcome;
   });
 }
 
-function eventData(
+const isSame = (diff: ClassDiff | null): boolean =>
+  diff !== null && diff.head.length === 0 && !rosterChanged(diff) && !timetableChanged(diff);
+
+/** Keys of the head that are part of the plan (R15): when, how long and where. */
+const PLAN = new Set(['from', 'to', 'plannedHours', 'room']);
+
+const planChanged = (diff: ClassDiff): boolean => timetableChanged(diff) || diff.head.some((key) => PLAN.has(key));
+
+/** A number of the region that was there is another one now. */
+const numberChanged = (before: ClassDefinition, definition: ClassDefinition): boolean =>
+  before.regionalClassNo !== null && before.regionalClassNo !== definition.regionalClassNo;
+
+interface Asked {
+  readonly record: ClassRecord;
+  readonly before: ClassDefinition;
+  readonly definition: ClassDefinition;
+  readonly diff: ClassDiff;
+  readonly policy: Policy;
+  readonly at: Instant;
+}
+
+/** What may not be done to an active class. */
+function refuseChange(store: Store, { record, before, definition, diff, policy, at }: Asked): void {
+  const { classNo, change } = definition;
+  if (policy.sha256 !== record.policy.sha256)
+    throw fail('class-policy-pinned', { classNo, pinned: record.policy.id, asked: policy.id });
+  if (!isSame(diff) && sealOf(store, classNo) !== null) throw fail('class-sealed', { classNo });
+  refuseSilentIdentity(definition, diff);
+  if (numberChanged(before, definition) && (change?.approvedBy ?? null) === null)
+    throw fail('class-number-locked', { classNo });
+  const dates = changedDates(diff);
+  const today = instantToDate(at, record.policy.timezone);
+  const past = dates.filter((date) => date < today);
+  if (past.length > 0) throw fail('class-past-date', { classNo, dates: someOf(past) });
+  if (planChanged(diff) && change === null) {
+    const what = dates.length > 0 ? dates : diff.head.filter((key) => PLAN.has(key));
+    throw fail('class-change-unexplained', { classNo, dates: someOf(what) });
+  }
+  if (change !== null && change.by === change.approvedBy) throw fail('class-same-person');
+}
+
+const NAMED_MAX = 10;
+
+/** The first few of a list, and how many more there are. */
+const someOf = (list: readonly string[]): string =>
+  list.slice(0, NAMED_MAX).join(', ') + (list.length > NAMED_MAX ? ` … +${list.length - NAMED_MAX}` : '');
+
+/** The reason of a change, with the timetable version that it made, or else as a remark; how the event names the row. */
+function keepReason(
   store: Store,
+  before: ClassDefinition | null,
   definition: ClassDefinition,
   outcome: ImportOutcome,
-  by: ImportBy,
-): Readonly<Record<string, JsonValue>> {
+  at: Instant,
+): readonly JsonValue[] {
+  const { classNo, change } = definition;
   const { diff } = outcome;
-  const flags = [
-    ...(definition.approval === null ? ['UNAPPROVED_CLASS'] : []),
-    ...(diff && timetableChanged(diff) ? ['TIMETABLE_CHANGED'] : []),
-    ...(diff && diff.timetable.hoursAfter < diff.timetable.hoursBefore ? ['HOURS_REDUCED'] : []),
-  ];
-  return {
-    classId: outcome.classNo,
-    state: diff === null ? 'activated' : 'changed',
-    head: { hash: headDigest(store.db, outcome.classNo) },
-    roster: {
-      version: outcome.rosterVersion,
-      hash: outcome.rosterHash,
-      trainees: outcome.trainees,
-      members: membersDigest(store.db, outcome.classNo, outcome.rosterVersion),
-    },
-    timetable: { version: outcome.timetableVersion, hash: outcome.timetableHash, days: outcome.classDays },
-    policy: outcome.policy,
-    plannedHours: definition.plannedHours,
-    flags: flags.sort(),
-    by: by.importedBy,
-    changed:
-      diff === null
-        ? null
-        : {
-            head: diff.head,
-            added: diff.roster.added.length,
-            removed: diff.roster.removed.length,
-            altered: diff.roster.changed.length,
-            dates: diff.timetable.added.length + diff.timetable.removed.length + diff.timetable.changed.length,
-            hoursBefore: diff.timetable.hoursBefore,
-            hoursAfter: diff.timetable.hoursAfter,
-          },
-    corrections: definition.corrections.map(({ traineeNo, requestedBy, approvedBy }) => ({
-      traineeNo,
-      requestedBy,
-      approvedBy,
-    })),
-  };
+  if (before === null || diff === null || change === null) return [];
+  const rows: JsonValue[] = [];
+  if (timetableChanged(diff)) rows.push(putChange(store, classNo, outcome.timetableVersion, change, at));
+  else if (planChanged(diff) || numberChanged(before, definition)) {
+    const text = `${diff.head.join(', ')}: ${change.reason}`;
+    rows.push(putNote(store, { classNo, date: null, text, by: change.by, at }).row);
+  }
+  return rows;
 }
 
 function refuseSilentIdentity(definition: ClassDefinition, diff: ClassDiff): void {
@@ -219,46 +235,6 @@ function refuseConflicts(index: ClassIndex, definition: ClassDefinition): void {
       });
     }
   }
-}
-
-/** What is worth knowing about people who are in other classes too (R9). Informs, refuses nothing. */
-function notesOf(store: Store, index: ClassIndex, definition: ClassDefinition): readonly ImportNote[] {
-  return definition.roster.flatMap((entry) => {
-    const notes: ImportNote[] = [];
-    const add = (code: string, otherClassNo: string, en: string, zh: string): void =>
-      void notes.push({ code, traineeNo: entry.traineeNo, otherClassNo, en, zh });
-    for (const holder of holdersOf(store, entry, definition.classNo)) {
-      const other = index.classes.get(holder.classNo);
-      if (!other) continue;
-      if (other.from <= definition.to && definition.from <= other.to) {
-        add(
-          'DOUBLE_ENROLMENT',
-          other.classNo,
-          'the same document number in another class at the same time',
-          '同一证件号码同期在另一班级',
-        );
-      }
-      if (other.occupation.code === definition.occupation.code && other.to < definition.from) {
-        add(
-          'REPEAT_OCCUPATION',
-          other.classNo,
-          'the same person in an earlier class of the same occupation',
-          '同一人曾参加同一职业（工种）的培训',
-        );
-      }
-      if (holder.name !== entry.name)
-        add('TWO_NAMES', other.classNo, 'one document number with two names', '同一证件号码对应两个姓名');
-      if (holder.traineeNo !== entry.traineeNo) {
-        add(
-          'TWO_NUMBERS',
-          other.classNo,
-          'one document number with two trainee numbers',
-          '同一证件号码对应两个学员编号',
-        );
-      }
-    }
-    return notes;
-  });
 }
 
 /** Days that have punches or results and may come out otherwise now; also those of other classes of the same people. */

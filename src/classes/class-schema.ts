@@ -94,6 +94,9 @@ const teacher = z.strictObject({
   deviceUserId: number.optional(),
 });
 
+/** R15: why the timetable of an active class changes, and who changes it. */
+const change = z.strictObject({ reason: words(200), by: number, approvedBy: number.optional() });
+
 /** R8: a changed name or document number names who asked and who approved. */
 const correction = z.strictObject({
   traineeNo: number,
@@ -102,19 +105,25 @@ const correction = z.strictObject({
   approvedBy: number,
 });
 
+const occupation = z.strictObject({ code: words(32), name: words(64), level: words(32) });
+
 export const CLASS_SCHEMA = z.strictObject({
   cityClassNo: number,
   regionalClassNo: number.optional(),
   name: words(120),
   institution: words(120),
-  occupation: z.strictObject({ code: words(32), name: words(64), level: words(32) }),
+  occupation,
   period,
   plannedHours: z.number().int().min(1).max(5000),
+  /** Head count by the documents of the approval (R11); not the length of the roster. */
+  approvedHeadcount: z.number().int().min(1).max(5000).optional(),
   policy: number.optional(),
   approval: words(120).optional(),
   /** R5: activated by a supervisor without approval; the class is then flagged. */
   unapproved: z.strictObject({ by: number, reason: words(200) }).optional(),
   room: words(64),
+  /** R20: taught elsewhere for a time, with the reference of its approval; the class is then flagged. */
+  temporaryVenue: z.strictObject({ place: words(120), approval: words(120) }).optional(),
   terminals: z
     .array(z.strictObject({ terminal: number, from: date.optional(), to: date.optional() }))
     .min(1)
@@ -123,7 +132,15 @@ export const CLASS_SCHEMA = z.strictObject({
   teachers: z.array(teacher).min(1).max(64),
   roster: z.array(trainee).min(1).max(500),
   corrections: z.array(correction).max(100).default([]),
+  change: change.optional(),
+});
+
+/** A class that is still being prepared: everything but its number may be missing; what is there has the same form. */
+export const CLASS_PARTS_SCHEMA = CLASS_SCHEMA.partial().extend({
+  cityClassNo: number,
+  occupation: occupation.partial().optional(),
 });
 
 export type ClassFileContent = z.output<typeof CLASS_SCHEMA>;
+export type ClassParts = z.output<typeof CLASS_PARTS_SCHEMA>;
 export type SessionEntry = NonNullable<z.output<typeof day>['sessions']>[number];

@@ -33,8 +33,11 @@ export interface DayOfTrainee {
 /** The head of a class as the row keeps it in JSON. */
 type Head = Omit<
   ClassDefinition,
-  'classNo' | 'regionalClassNo' | 'days' | 'teachers' | 'roster' | 'corrections' | 'policy'
+  'classNo' | 'regionalClassNo' | 'days' | 'teachers' | 'roster' | 'corrections' | 'change' | 'policy'
 >;
+
+/** Keys that heads written by an earlier program do not have. */
+const ADDED_LATER = { approvedHeadcount: null, temporaryVenue: null } as const;
 
 /** A class as the lookups hold it in memory: no names, no document numbers. */
 export interface ClassRecord extends Head {
@@ -104,6 +107,7 @@ export function loadClasses(store: Pick<Store, 'db'>): readonly ClassRecord[] {
     )
     .all();
   return rows.map((row) => ({
+    ...ADDED_LATER,
     ...(JSON.parse(row.body) as Head),
     classNo: row.class_no,
     regionalClassNo: row.regional_class_no,
@@ -161,7 +165,7 @@ export function openRoster(store: ClassSource, classNo: string, version: number)
   });
 }
 
-export function openTeachers(store: Store, classNo: string, version: number): readonly Teacher[] {
+export function openTeachers(store: ClassSource, classNo: string, version: number): readonly Teacher[] {
   return teacherRows(store, classNo, version).map((row) => {
     const at = (column: string): string => place('class_teacher', classNo, version, row.teacher_no, column);
     return {
@@ -215,21 +219,12 @@ export function putClass(
   versions: { readonly policy: string; readonly roster: number; readonly timetable: number },
   at: Instant,
 ): void {
-  const {
-    classNo,
-    regionalClassNo,
-    name,
-    institution,
-    occupation,
-    from,
-    to,
-    plannedHours,
-    approval,
-    unapproved,
-    room,
-    terminals,
-  } = definition;
-  const head: Head = { name, institution, occupation, from, to, plannedHours, approval, unapproved, room, terminals };
+  const { classNo, regionalClassNo, name, institution, occupation, from, to, plannedHours } = definition;
+  const { approvedHeadcount, approval, unapproved, room, temporaryVenue, terminals } = definition;
+  const head: Head = {
+    ...{ name, institution, occupation, from, to, plannedHours, approvedHeadcount },
+    ...{ approval, unapproved, room, temporaryVenue, terminals },
+  };
   store.db
     .prepare(
       `INSERT INTO class (class_no, regional_class_no, body, policy, roster_version, timetable_version, imported_at)

@@ -4,7 +4,7 @@
  */
 import type { LocalDate } from '../core/time.js';
 import { canonicalJson } from '../rules/policy.js';
-import type { ClassDefinition, RosterEntry } from './class-file.js';
+import type { ClassSketch, RosterEntry } from './class-file.js';
 import { plannedLessons, type ClassDay } from './timetable.js';
 
 export interface ChangedTrainee {
@@ -42,9 +42,11 @@ const HEAD = [
   'from',
   'to',
   'plannedHours',
+  'approvedHeadcount',
   'approval',
   'unapproved',
   'room',
+  'temporaryVenue',
   'terminals',
 ] as const;
 
@@ -60,7 +62,7 @@ const TRAINEE = [
 
 const same = (a: unknown, b: unknown): boolean => canonicalJson(a) === canonicalJson(b);
 
-export function diffClasses(before: ClassDefinition, after: ClassDefinition): ClassDiff {
+export function diffClasses(before: ClassSketch, after: ClassSketch): ClassDiff {
   const old = new Map(before.roster.map((one) => [one.traineeNo, one]));
   const now = new Set(after.roster.map((one) => one.traineeNo));
   return {
@@ -103,6 +105,10 @@ export const rosterChanged = ({ roster }: ClassDiff): boolean =>
 
 export const timetableChanged = ({ timetable }: ClassDiff): boolean =>
   timetable.added.length + timetable.removed.length + timetable.changed.length > 0;
+
+/** Dates that come, go or are held otherwise, in order. */
+export const changedDates = ({ timetable }: ClassDiff): readonly LocalDate[] =>
+  [...timetable.added, ...timetable.removed, ...timetable.changed].sort();
 
 /** Trainees whose name or document would change. */
 export function identityChanges(diff: ClassDiff): readonly string[] {

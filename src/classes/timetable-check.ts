@@ -6,32 +6,30 @@ import type { Path } from '../core/located.js';
 import type { LocalDate } from '../core/time.js';
 import { planSessions } from '../rules/grid.js';
 import type { ClassPolicy, FaultBook } from './class-file.js';
-import type { ClassFileContent, SessionEntry } from './class-schema.js';
+import type { ClassParts, SessionEntry } from './class-schema.js';
 import { datesBetween, weekdayOf, TIMETABLE_DAYS_MAX, type ClassDay, type ClassSession } from './timetable.js';
 
 /** The days of the class; faults go into the book, and what cannot be read is left out. */
-export function checkTimetable(
-  content: ClassFileContent,
-  policy: ClassPolicy | null,
-  book: FaultBook,
-): readonly ClassDay[] {
-  if (policy === null || content.period.to < content.period.from) return [];
-  const days = Array.isArray(content.timetable)
-    ? listedDays(content, content.timetable, policy, book)
-    : patternDays(content, content.timetable, policy, book);
+export function checkTimetable(content: ClassParts, policy: ClassPolicy | null, book: FaultBook): readonly ClassDay[] {
+  const { timetable, period } = content;
+  if (policy === null || timetable === undefined || (period !== undefined && period.to < period.from)) return [];
+  if (Array.isArray(timetable)) return judgedDays(listedDays(content, timetable, policy, book), book);
+  const [from, to] = [timetable.from ?? period?.from, timetable.to ?? period?.to];
+  // Weekdays mean dates only when somebody says from when to when.
+  if (from === undefined || to === undefined) return [];
+  return judgedDays(patternDays(content, { ...timetable, from, to }, policy, book), book);
+}
+
+function judgedDays(days: readonly ClassDay[], book: FaultBook): readonly ClassDay[] {
   if (days.length === 0) book.add(['timetable'], { en: 'it names no day of the class', zh: '课程表中没有任何上课日' });
   return days;
 }
 
-type Listed = Extract<ClassFileContent['timetable'], readonly unknown[]>;
-type Pattern = Exclude<ClassFileContent['timetable'], readonly unknown[]>;
+type Timetable = NonNullable<ClassParts['timetable']>;
+type Listed = Extract<Timetable, readonly unknown[]>;
+type Pattern = Exclude<Timetable, readonly unknown[]> & { readonly from: LocalDate; readonly to: LocalDate };
 
-function listedDays(
-  content: ClassFileContent,
-  listed: Listed,
-  policy: ClassPolicy,
-  book: FaultBook,
-): readonly ClassDay[] {
+function listedDays(content: ClassParts, listed: Listed, policy: ClassPolicy, book: FaultBook): readonly ClassDay[] {
   const seen = new Map<LocalDate, number>();
   const days = listed.flatMap((day, index) => {
     const path = ['timetable', index];
@@ -41,7 +39,7 @@ function listedDays(
       return [];
     }
     seen.set(day.date, index);
-    if (day.date < content.period.from || day.date > content.period.to) {
+    if (isOutside(content, day.date)) {
       book.add([...path, 'date'], { en: 'outside the period of the class', zh: '不在培训起止日期之内' });
     }
     const sessions = wholeSessions(day.sessions, [...path, 'sessions'], content, policy, book);
@@ -50,16 +48,13 @@ function listedDays(
   return days.sort((a, b) => (a.date < b.date ? -1 : 1));
 }
 
-function patternDays(
-  content: ClassFileContent,
-  pattern: Pattern,
-  policy: ClassPolicy,
-  book: FaultBook,
-): readonly ClassDay[] {
-  const from = pattern.from ?? content.period.from;
-  const to = pattern.to ?? content.period.to;
-  if (from < content.period.from || to > content.period.to) {
-    const key = from < content.period.from ? 'from' : 'to';
+const isOutside = ({ period }: ClassParts, date: LocalDate): boolean =>
+  period !== undefined && (date < period.from || date > period.to);
+
+function patternDays(content: ClassParts, pattern: Pattern, policy: ClassPolicy, book: FaultBook): readonly ClassDay[] {
+  const { from, to } = pattern;
+  if (isOutside(content, from) || isOutside(content, to)) {
+    const key = isOutside(content, from) ? 'from' : 'to';
     book.add(['timetable', key], { en: 'outside the period of the class', zh: '不在培训起止日期之内' });
     return [];
   }
@@ -87,7 +82,7 @@ function patternDays(
 function wholeSessions(
   entries: readonly SessionEntry[] | undefined,
   path: Path,
-  content: ClassFileContent,
+  content: ClassParts,
   policy: ClassPolicy,
   book: FaultBook,
 ): readonly ClassSession[] {
@@ -111,7 +106,8 @@ function wholeSessions(
       add([...path, index, 'online'], 'practice must not be held online', '实操课不得安排在线上');
     }
     const teacher = ('teacher' in given ? given.teacher : undefined) ?? null;
-    if (teacher !== null && !content.teachers.some((one) => one.teacherNo === teacher)) {
+    const isKnown = content.teachers?.some((one) => one.teacherNo === teacher) ?? true;
+    if (teacher !== null && !isKnown) {
       add([...path, index, 'teacher'], 'no such teacher on the list of the class', '教师名单中没有该教师编号');
     }
     const text = typeof entry === 'string' ? null : entry;

@@ -28,3 +28,32 @@ export function membersDigest(db: Db, classNo: string, version: number): string 
   );
   return textDigest(JSON.stringify([trainees, teachers]));
 }
+
+/** Rows that the journal holds to by their digest: what they are called there, their columns, and the column that numbers them in a class. */
+export const KEPT_ROWS = {
+  class_draft: { numbered: 'version', columns: 'class_no, version, hash, source, imported_by, imported_at, body' },
+  class_change: {
+    numbered: 'timetable_version',
+    columns: 'class_no, timetable_version, reason, changed_by, approved_by, changed_at',
+  },
+  class_note: { numbered: 'no', columns: 'class_no, no, date, text, noted_by, noted_at' },
+  class_seal: { numbered: null, columns: 'class_no, digest, days, sealed_by, sealed_at' },
+} as const;
+export type KeptTable = keyof typeof KEPT_ROWS;
+
+/**
+ * SHA-256 of one row, sealed texts as they lie there, so that no key is needed to compare it; null when there is no such row.
+ * `no` is the row's number in its class; 0 for tables that have one row a class.
+ */
+export function rowDigest(db: Db, table: KeptTable, classNo: string, no: number): string | null {
+  const { numbered, columns } = KEPT_ROWS[table];
+  const select = `SELECT ${columns} FROM ${table} WHERE class_no = ?`;
+  const row =
+    numbered === null
+      ? db.prepare(select).raw().get(classNo)
+      : db.prepare(`${select} AND ${numbered} = ?`).raw().get(classNo, no);
+  if (row === undefined) return null;
+  return textDigest(
+    JSON.stringify((row as unknown[]).map((cell) => (Buffer.isBuffer(cell) ? cell.toString('hex') : cell))),
+  );
+}

@@ -107,6 +107,9 @@ export function openBench(
   return { dir, clock, store, classes, reopen };
 }
 
+/** Why a timetable is changed, as a class file says it. */
+export const CHANGE = 'change: { reason: 教师病假调课, by: A1 }';
+
 export const by = { source: 'class.yaml', importedBy: 'cli' };
 
 export interface PunchText {

@@ -7,6 +7,7 @@ import { textDigest } from '../../src/store/class-digest.js';
 import {
   at,
   by,
+  CHANGE,
   changedPreset,
   classText,
   day,
@@ -125,7 +126,7 @@ describe('import', () => {
   test('a changed timetable makes a new version and names fewer hours', () => {
     const bench = openBench();
     bring(bench);
-    const outcome = bring(bench, { timetable: '{ weekdays: [mon, tue, wed, thu] }' });
+    const outcome = bring(bench, { timetable: '{ weekdays: [mon, tue, wed, thu] }', extra: CHANGE });
     expect(outcome).toMatchObject({
       rosterVersion: 1,
       timetableVersion: 2,

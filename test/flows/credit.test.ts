@@ -7,6 +7,7 @@ import type { CreditFact, Numbered } from '../../src/rules/facts.js';
 import {
   at,
   by,
+  CHANGE,
   classText,
   day,
   FULL_DAY,
@@ -119,7 +120,7 @@ describe('revisions', () => {
     take(r, ...monday());
     settle(r.unit);
     const before = told(r);
-    bring(r, { people: [person(1), person(2)], timetable: '{ weekdays: [mon, tue, wed, thu] }' });
+    bring(r, { people: [person(1), person(2)], timetable: '{ weekdays: [mon, tue, wed, thu] }', extra: CHANGE });
     expect(r.store.touchedDays(10)).toHaveLength(1);
     settle(r.unit);
     expect(told(r)).toEqual(before);
