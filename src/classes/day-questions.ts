@@ -16,6 +16,7 @@ import type { Store } from '../store/store.js';
 import { enrolledFrom, enrolledTo, isAssigned, terminalsOn, type ClassIndex, type Membership } from './class-index.js';
 import type { ClassRecord } from './class-tables.js';
 import { loadEvidence, type DayEvidence } from './evidence.js';
+import { loadOutages } from './outages.js';
 
 export interface AskedDay {
   readonly question: DayQuestion;
@@ -45,6 +46,8 @@ type Punch = Numbered<PunchFact>;
 
 /** What of a class day is the same for everybody. */
 interface ClassDate {
+  readonly begins: Instant;
+  readonly ends: Instant;
   readonly sessions: DayQuestion['sessions'];
   /** The other dates with a session. */
   readonly otherDates: readonly LocalDate[];
@@ -58,14 +61,16 @@ interface Readings {
   /** Journal number to the time that a reviewer found right, on whatever date. */
   readonly reviews: Reviews;
   readonly evidenceOf: (date: LocalDate) => DayEvidence;
+  readonly outagesOn: (date: LocalDate) => DayQuestion['outages'];
 }
 
 export function createQuestions(source: Source, index: ClassIndex): DayQuestions {
   const ownOf = (classNo: string, traineeNo: string): Membership | undefined =>
     index.membershipsOf(traineeNo).find(({ record }) => record.classNo === classNo);
 
-  const ask = (own: Membership, date: LocalDate, { punches, reviews, evidenceOf }: Readings): AskedDay => {
+  const ask = (own: Membership, date: LocalDate, readings: Readings): AskedDay => {
     const { record, member } = own;
+    const { punches, reviews, evidenceOf, outagesOn } = readings;
     const { isNear } = classDate(record, date);
     const isReviewed = (punch: Punch): boolean => {
       const at = reviews.get(punch.n);
@@ -78,7 +83,12 @@ export function createQuestions(source: Source, index: ClassIndex): DayQuestions
     );
     const memberships = index.membershipsOf(member.traineeNo);
     return {
-      question: questionOf(own, memberships, date, { punches: mine, reviews, evidence: evidenceOf(date) }),
+      question: questionOf(own, memberships, date, {
+        punches: mine,
+        reviews,
+        evidence: evidenceOf(date),
+        outages: outagesOn(date),
+      }),
       policy: record.policy,
     };
   };
@@ -95,6 +105,18 @@ export function createQuestions(source: Source, index: ClassIndex): DayQuestions
     return [...near, ...far.filter((punch) => punch !== null)].sort((a, b) => a.n - b.n);
   };
 
+  /** Of a class the outages of each date, read once: the same for everybody, so a day for itself and a whole class ask alike. */
+  const outagesOf = (record: ClassRecord): Readings['outagesOn'] => {
+    const known = new Map<LocalDate, DayQuestion['outages']>();
+    return (date) => {
+      const { terminals, begins, ends } = classDate(record, date);
+      const outages =
+        known.get(date) ?? loadOutages(source, terminals, begins, ends).map((one) => ({ from: one.from, to: one.to }));
+      known.set(date, outages);
+      return outages;
+    };
+  };
+
   return {
     one(classNo, traineeNo, date) {
       const own = ownOf(classNo, traineeNo);
@@ -102,7 +124,12 @@ export function createQuestions(source: Source, index: ClassIndex): DayQuestions
       const evidence = loadEvidence(source, classNo, { traineeNo, date });
       const reviews = loadReviews(source, classNo, traineeNo).get(traineeNo) ?? NO_REVIEWS;
       const punches = readPunches(own, date, date, reviews);
-      return ask(own, date, { punches, reviews, evidenceOf: (day) => evidence.of(traineeNo, day) });
+      return ask(own, date, {
+        punches,
+        reviews,
+        evidenceOf: (day) => evidence.of(traineeNo, day),
+        outagesOn: outagesOf(own.record),
+      });
     },
     *all(classNo, range = {}) {
       const record = index.classes.get(classNo);
@@ -113,6 +140,7 @@ export function createQuestions(source: Source, index: ClassIndex): DayQuestions
         .filter((member) => traineeNo === null || member.traineeNo === traineeNo)
         .flatMap((member) => ownOf(classNo, member.traineeNo) ?? []);
       const evidence = loadEvidence(source, classNo);
+      const outagesOn = outagesOf(record);
       const reviews = loadReviews(source, classNo, traineeNo);
       const [first, last] = spanOf(record, [...evidence.days.map((day) => day.date)].filter(within), from, to);
       const work = people.map((own) => {
@@ -127,7 +155,7 @@ export function createQuestions(source: Source, index: ClassIndex): DayQuestions
         for (const punch of read.punches)
           for (const day of index.daysTouchedBy(punch))
             if (day.classNo === classNo && day.traineeNo === name) dates.add(day.date);
-        const readings: Readings = { ...read, evidenceOf: (date) => evidence.of(name, date) };
+        const readings: Readings = { ...read, evidenceOf: (date) => evidence.of(name, date), outagesOn };
         for (const date of [...dates].filter(within).sort()) yield ask(own, date, readings);
       }
     },
@@ -177,11 +205,14 @@ function classDate(record: ClassRecord, date: LocalDate): ClassDate {
   let made = known.get(date);
   if (!made) {
     const { timezone } = record.policy;
+    const [begins, ends] = [dateAt(date, '00:00', timezone), dateAt(addDays(date, 1), '00:00', timezone)];
     made = {
+      begins,
+      ends,
       sessions: sessionsOn(record, date),
       otherDates: record.days.filter((day) => day.date !== date).map((day) => day.date),
       terminals: terminalsOn(record, date),
-      isNear: createNearness(dateAt(date, '00:00', timezone), dateAt(addDays(date, 1), '00:00', timezone)),
+      isNear: createNearness(begins, ends),
     };
     known.set(date, made);
   }
@@ -192,12 +223,15 @@ function questionOf(
   own: Membership,
   memberships: readonly Membership[],
   date: LocalDate,
-  read: { readonly punches: readonly Punch[]; readonly reviews: Reviews; readonly evidence: DayEvidence },
+  read: Pick<Readings, 'punches' | 'reviews'> & {
+    readonly evidence: DayEvidence;
+    readonly outages: DayQuestion['outages'];
+  },
 ): DayQuestion {
   const { record, member } = own;
   const { timezone } = record.policy;
   const { sessions, otherDates, terminals } = classDate(record, date);
-  const { punches, reviews, evidence } = read;
+  const { punches, reviews, evidence, outages } = read;
   return {
     classNo: record.classNo,
     traineeNo: member.traineeNo,
@@ -212,7 +246,7 @@ function questionOf(
     leaves: evidence.leaves,
     makeups: evidence.makeups,
     online: evidence.online,
-    outages: [],
+    outages,
     rivals: memberships
       .filter((other) => other !== own && terminals.some((terminal) => isAssigned(other.record, terminal, date)))
       .map((other) => rivalOf(other, date)),
