@@ -95,6 +95,14 @@ export interface FlagLine {
   readonly en: string;
 }
 
+/** What somebody noted on a date, or on the class as a whole. */
+export interface NoteLine {
+  readonly date: LocalDate | null;
+  readonly text: string;
+  readonly by: string;
+  readonly on: LocalDate;
+}
+
 export interface AttendanceTable {
   readonly institution: string;
   readonly className: string;
@@ -114,6 +122,11 @@ export interface AttendanceTable {
   readonly slotTotals: readonly SlotTotal[];
   readonly makeups: readonly MakeupLine[];
   readonly flags: readonly FlagLine[];
+  readonly notes: readonly NoteLine[];
+  /** Percent of the required hours; null: the policy sets none. */
+  readonly thresholds: { readonly attendancePercent: number | null; readonly examPercent: number | null };
+  /** Lessons of the timetable, those with at least one trainee, and those that a frame of the room proves too; null: none are taken. */
+  readonly hours: { readonly timetable: number; readonly attended: number; readonly delivered: number | null };
   readonly policy: { readonly id: string; readonly ver: number; readonly sha256: string };
   /** State of the results as a whole: `sealed` when the class is, `provisional` as soon as one day is. */
   readonly status: 'provisional' | 'final' | 'sealed';
