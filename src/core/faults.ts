@@ -7,7 +7,7 @@
 import { closest, distance } from 'fastest-levenshtein';
 import type { core, z } from 'zod';
 import { fail, type ErrorCode, type ErrorContext } from './errors.js';
-import { nodeAt, parseLocated, placeOf, type Located, type Path, type Place } from './located.js';
+import { nodeAt, parseLocated, placeOf, type EmptyKey, type Located, type Path, type Place } from './located.js';
 
 export interface FileFault extends Place {
   /** Dotted key, list items by number from 0: `terminals.0.reach`. Empty: the file as a whole. */
@@ -59,10 +59,11 @@ export function fileFault(
 export function readLocated(
   file: string,
   text: string,
-): { readonly root: Located | null; readonly faults: readonly FileFault[] } {
-  const { root, problems } = parseLocated(file, text);
+): { readonly root: Located | null; readonly faults: readonly FileFault[]; readonly empty: readonly EmptyKey[] } {
+  const { root, problems, empty } = parseLocated(file, text);
   return {
     root,
+    empty,
     faults: problems.map((one) =>
       fileFault(one.code, { reason: one.reason, reasonZh: one.reasonZh }, one.place, dotted(one.path)),
     ),

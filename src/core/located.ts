@@ -49,14 +49,27 @@ const SYNTAX_ZH: Readonly<Record<string, string>> = {
   BAD_ALIAS: '不支持锚点和别名',
 };
 
-/** Parses a whole file; every syntax fault is reported, and what could be read is returned (null: nothing, or not a map). */
-export function parseLocated(
-  file: string,
-  text: string,
-): { readonly root: Located | null; readonly problems: readonly SyntaxProblem[] } {
+/** A key that stands in a map without a value, or with `null`. */
+export interface EmptyKey {
+  readonly path: Path;
+  readonly place: Place;
+}
+
+export interface LocatedText {
+  /** Null: nothing could be read, or it is no map. */
+  readonly root: Located | null;
+  readonly problems: readonly SyntaxProblem[];
+  /** Keys left out of `root` because they are empty: what is laid over another file may mean "none" by them. */
+  readonly empty: readonly EmptyKey[];
+}
+
+/** Parses a whole file; every syntax fault is reported, and what could be read is returned. */
+export function parseLocated(file: string, text: string): LocatedText {
   if (Buffer.byteLength(text) > TEXT_SIZE_BYTES_MAX) {
-    return { root: null, problems: [syntax({ file, line: 1, column: 1 }, 'larger than 1 MiB', '文件超过 1 MiB')] };
+    const problem = syntax({ file, line: 1, column: 1 }, 'larger than 1 MiB', '文件超过 1 MiB');
+    return { root: null, problems: [problem], empty: [] };
   }
+  const empty: EmptyKey[] = [];
   const lines = new LineCounter();
   const document = parseDocument(text, { lineCounter: lines, prettyErrors: false, uniqueKeys: false });
   const problems = document.errors.map((error) => yamlProblem(file, lines, error));
@@ -88,6 +101,8 @@ export function parseLocated(
         keys.add(key);
         const value = build(pair.value, [...path, key]);
         if (value !== null) entries.set(key, { keyAt: place(pair.key), value });
+        else if (pair.value === null || isScalar(pair.value))
+          empty.push({ path: [...path, key], place: place(pair.key) });
       }
       return { kind: 'map', at: place(node), entries };
     }
@@ -107,9 +122,9 @@ export function parseLocated(
   if (root !== null && root.kind !== 'map') {
     if (problems.length === 0)
       problems.push(syntax(root.at, 'not a list of "key: value"', '内容不是 “键： 值” 的形式'));
-    return { root: null, problems };
+    return { root: null, problems, empty: [] };
   }
-  return { root, problems };
+  return { root, problems, empty };
 }
 
 function yamlProblem(file: string, lines: LineCounter, error: YAMLError): SyntaxProblem {
