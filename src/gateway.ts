@@ -11,6 +11,7 @@ import { isListening } from './core/reach.js';
 import { within, type Clock } from './core/time.js';
 import { chime, createDoorbell, supervise, type Bell, type Doorbell, type Supervised, type Unit } from './core/unit.js';
 import { openClasses, type Classes } from './classes/classes.js';
+import { daysTouchedByOutage } from './classes/outages.js';
 import { createCreditUnit } from './flows/credit.js';
 import { createEnrolment, type Enrolment } from './flows/enrol.js';
 import { createForward, type Forward, type HelloFacts } from './flows/forward.js';
@@ -154,6 +155,7 @@ function buildIntake(terminal: TerminalSettings, parts: GatewayParts, shared: In
     log: parts.log,
     bell,
     ...punchMeaning(classes, policy),
+    daysTouchedByOutage: (endsAt) => daysTouchedByOutage(store, classes.all(), terminal.id, endsAt),
   });
 }
 

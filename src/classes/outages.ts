@@ -90,15 +90,17 @@ function outagesIn(events: readonly Presence[], terminal: string): readonly Outa
 }
 
 /**
- * Days with a result that an outage of this terminal since `from` may change: someone has an empty slot there. For the transaction
- * that tells the journal that the terminal is still out, or is back.
+ * Days with a result that the present outage of this terminal may change: someone has an empty slot there. For the transaction that
+ * tells the journal that the terminal is back (`endsAt`) or still out (null), before it does; none when it was not out for long.
  */
 export function daysTouchedByOutage(
   source: Pick<Store, 'db'>,
   records: readonly ClassRecord[],
   terminalId: string,
-  from: Instant,
+  endsAt: Instant | null,
 ): readonly DayKey[] {
+  const from = outSince(source, terminalId);
+  if (from === null || (endsAt !== null && endsAt - from <= OUTAGE_MIN_MS)) return [];
   const results = prepared<[string, string], { trainee_no: string; date: string }>(
     source.db,
     `SELECT trainee_no, date FROM credit
@@ -115,4 +117,14 @@ export function daysTouchedByOutage(
       .map((row) => ({ classNo: record.classNo, traineeNo: row.trainee_no, date: row.date as LocalDate }))
       .filter(({ date }) => assigned.some((one) => one.from <= date && date <= one.to));
   });
+}
+
+/** Since when the journal has the terminal as gone; null: it is there, or nobody has ever met it. */
+function outSince(source: Pick<Store, 'db'>, terminalId: string): Instant | null {
+  const row = prepared<[string, string], { at: number | null }>(
+    source.db,
+    `SELECT min(${AT}) AS at ${OF_TERMINAL} AND body ->> '$.data.state' = 'offline'
+       AND ${AT} >= coalesce((SELECT max(${AT}) ${OF_TERMINAL} AND body ->> '$.data.state' IN ('online', 'DEVICE_REBOUND')), 0)`,
+  ).get(terminalId, terminalId);
+  return row?.at == null ? null : instant(row.at);
 }

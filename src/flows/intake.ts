@@ -24,6 +24,7 @@ import type {
 import type { Delivery, PunchFact } from '../rules/facts.js';
 import { punchFact } from '../rules/punch-fact.js';
 import type { Store, TouchedDay } from '../store/store.js';
+import { createPresence, type PresenceParts } from './intake/presence.js';
 import type { TerminalSetup, TerminalState, TerminalStatus } from './intake/terminal.js';
 
 export interface IntakeParts {
@@ -43,6 +44,7 @@ export interface IntakeParts {
   /** Whose punch this is, and which days of credit it can change. */
   readonly match: (terminalId: string, deviceUserId: string, at: Instant) => string | null;
   readonly daysTouchedBy: (punch: PunchFact) => readonly Omit<TouchedDay, 'stamp' | 'cause'>[];
+  readonly daysTouchedByOutage?: PresenceParts['daysTouchedByOutage'];
   /** Time used for credit under the site's clock rule. */
   readonly effective: (punch: Omit<PunchFact, 'effective'>) => Instant | null;
 }
@@ -75,7 +77,6 @@ export function createIntake(parts: IntakeParts): Intake {
   /** What this session began with or last stored; a position that somebody made forgotten meanwhile is not put back. */
   let position = '';
   let lastPunchAt: Instant | null = null;
-  let online = false;
   let stored = 0;
   let repeated = 0;
   let mismatch: TerminalStatus['mismatch'] = null;
@@ -115,6 +116,12 @@ export function createIntake(parts: IntakeParts): Intake {
     }
   };
 
+  const presence = createPresence({
+    ...{ terminal, store, clock, bell: parts.bell, daysTouchedByOutage: parts.daysTouchedByOutage },
+    isKnown: () => store.cursor(bindingKey(terminal.id)) !== null,
+    serial: () => identity?.serial ?? null,
+  });
+
   const meetTerminal = async (session: TerminalSession): Promise<TerminalIdentity> => {
     const met = await session.identify();
     if (terminal.serial !== null && met.serial !== terminal.serial) {
@@ -122,8 +129,9 @@ export function createIntake(parts: IntakeParts): Intake {
     }
     const bound = store.cursor(bindingKey(terminal.id)) as { readonly serial?: string } | null;
     const rebound = bound?.serial !== undefined && bound.serial !== met.serial;
-    if (!online || rebound) {
+    if (!presence.isOnline() || rebound) {
       store.transact((tx) => {
+        presence.touchBack(tx);
         tx.addEvent({
           kind: 'event',
           what: 'device',
@@ -146,7 +154,7 @@ export function createIntake(parts: IntakeParts): Intake {
       });
       parts.bell.ring();
     }
-    online = true;
+    presence.arrived();
     identity = met;
     return met;
   };
@@ -291,7 +299,9 @@ export function createIntake(parts: IntakeParts): Intake {
     const { reach } = terminal;
     const calls = isListening(reach);
     if (drainedSince === null && state !== 'unreachable') enter(calls ? 'awaiting-call' : 'connecting');
-    await using link = await parts.openLink(reach, signal);
+    const opening = parts.openLink(reach, signal);
+    if (calls) await presence.awaitCall(opening, signal);
+    await using link = await opening;
     if (calls) enter('connecting');
     // What a session dials ends with it, whatever it forgets; a wait for a call ends by the session's own signal.
     const over = linkedController(signal);
@@ -333,11 +343,7 @@ export function createIntake(parts: IntakeParts): Intake {
     enter('unreachable');
     const { code, kind } = asGatewayError(error);
     // When our own disk refuses, the terminal is not to blame, and there is nowhere to write it.
-    if (!online || kind === 'storage') return;
-    const data = { state: 'offline', terminal: terminal.id, deviceSn: identity?.serial ?? null, why: code };
-    store.transact((tx) => tx.addEvent({ kind: 'event', what: 'device', at: clock.now(), data }));
-    online = false;
-    parts.bell.ring();
+    if (kind !== 'storage') presence.lost(code);
   };
 
   return {
