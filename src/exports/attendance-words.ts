@@ -32,6 +32,9 @@ export const SLOT_WORDS: Readonly<Record<SlotId, string>> = {
   PM_OUT: '下午签退',
 };
 
+/** Between parts of a line. */
+export const GAP = '\u3000';
+
 export const SESSION_WORDS = { AM: '上午', PM: '下午' } as const;
 export const REQUEST_WORDS = { leave: '请假', makeup: '补签', review: '核时' } as const;
 
@@ -159,7 +162,7 @@ export function thresholdLines(table: AttendanceTable): readonly string[] {
 
 export function legendText(variant: TableVariant): string {
   const marks = Object.entries(MARK_WORDS).map(([mark, { zh }]) => `${mark} ${zh}`);
-  return `图例：${(variant === 'marks' ? [`${PRESENT} 按时打卡`, ...marks] : marks).join('　')}`;
+  return `图例：${(variant === 'marks' ? [`${PRESENT} 按时打卡`, ...marks] : marks).join(GAP)}`;
 }
 
 /** Which head count stands where (R11). */
@@ -183,7 +186,7 @@ export function originLines(table: AttendanceTable): readonly string[] {
   const { policy } = table;
   return [
     `认定政策：${policy.id} 第 ${policy.ver} 版（SHA-256 ${policy.sha256.slice(0, 16)}…）`,
-    `结果状态：${statusWords(table).zh} ${statusWords(table).en}　结果版本：截至记录号 ${table.throughN}`,
+    `结果状态：${statusWords(table).zh} ${statusWords(table).en}${GAP}结果版本：截至记录号 ${table.throughN}`,
     `数据摘要 SHA-256：${table.digest}`,
   ];
 }
