@@ -14,11 +14,11 @@ import type {
   ClassSketch,
   Correction,
   FaultBook,
-  RosterEntry,
   Teacher,
   TerminalAssignment,
 } from './class-file.js';
-import { checkDocumentNumber, checkName, type Finding } from './identity.js';
+import { checkName, type Finding } from './identity.js';
+import { checkRoster, createUnique } from './roster-check.js';
 import { checkTimetable } from './timetable-check.js';
 import { onlineLessons, plannedLessons, type ClassDay } from './timetable.js';
 
@@ -104,7 +104,7 @@ export function judgeClass(content: ClassParts, context: ClassFileContext, book:
     terminals: checkTerminals(content, context, book),
     days,
     teachers,
-    roster: checkRoster(content, teachers, context, book),
+    roster: checkRoster(content.roster ?? [], { today: context.today, period: period ?? {}, teachers }, book),
     corrections: checkCorrections(content, book),
     change: changeOf(content),
   };
@@ -134,7 +134,13 @@ function checkChange({ change }: ClassParts, book: FaultBook): void {
     book.add(['change', 'approvedBy'], { en: 'another person must approve', zh: '须由另一人批准' });
 }
 
-function checkHours(content: ClassParts, days: readonly ClassDay[], policy: ClassPolicy, book: FaultBook): void {
+/** Whether the timetable delivers what was planned, and how much of it online (R14, R17); both only worth knowing. */
+export function checkHours(
+  content: Pick<ClassParts, 'plannedHours'>,
+  days: readonly ClassDay[],
+  policy: ClassPolicy,
+  book: Pick<FaultBook, 'note'>,
+): void {
   const planned = plannedLessons(days);
   const wanted = content.plannedHours;
   if (wanted === undefined) return;
@@ -177,17 +183,6 @@ function checkTerminals(
   });
 }
 
-/** Tells of a value that an earlier row has already, by row number and never by the value. */
-function createUnique(list: string, book: FaultBook): (value: string, row: number, field: string) => void {
-  const seen = new Map<string, number>();
-  return (value, row, field) => {
-    const key = `${field} ${value}`;
-    const first = seen.get(key);
-    if (first === undefined) seen.set(key, row);
-    else book.add([list, row, field], { en: `the same as in row ${first + 1}`, zh: `与第 ${first + 1} 行重复` });
-  };
-}
-
 function checkTeachers(content: ClassParts, book: FaultBook): readonly Teacher[] {
   const unique = createUnique('teachers', book);
   return (content.teachers ?? []).map((one, row) => {
@@ -201,52 +196,6 @@ function checkTeachers(content: ClassParts, book: FaultBook): readonly Teacher[]
       name: name.ok ? name.value : '',
       qualification: one.qualification ?? null,
       deviceUserId,
-    };
-  });
-}
-
-function checkRoster(
-  content: ClassParts,
-  teachers: readonly Teacher[],
-  context: ClassFileContext,
-  book: FaultBook,
-): readonly RosterEntry[] {
-  const unique = createUnique('roster', book);
-  const taken = new Set(teachers.map((teacher) => teacher.deviceUserId));
-  return (content.roster ?? []).map((one, row) => {
-    const name = checkName(one.name);
-    if (!name.ok) book.add(['roster', row, 'name'], name.finding);
-    const document = checkDocumentNumber(one.documentType, one.documentNumber, context.today);
-    if (!document.ok) book.add(['roster', row, 'documentNumber'], document.finding);
-    else {
-      if (document.note !== null) book.note(['roster', row, 'documentNumber'], document.note);
-      unique(`${one.documentType} ${document.value}`, row, 'documentNumber');
-    }
-    const deviceUserId = one.deviceUserId ?? one.traineeNo;
-    unique(one.traineeNo, row, 'traineeNo');
-    unique(deviceUserId, row, 'deviceUserId');
-    if (taken.has(deviceUserId)) {
-      book.add(['roster', row, 'deviceUserId'], {
-        en: 'a teacher has the same device user id',
-        zh: '与某位教师的机内编号相同',
-      });
-    }
-    const [from, to] = [one.enrolledFrom ?? content.period?.from, one.enrolledTo ?? content.period?.to];
-    if (from !== undefined && to !== undefined && to < from)
-      book.add(['roster', row, 'enrolledTo'], {
-        en: 'the enrolment ends before it begins',
-        zh: '退出日期早于入班日期',
-      });
-    return {
-      traineeNo: one.traineeNo,
-      name: name.ok ? name.value : '',
-      nameWritten: one.name,
-      documentType: one.documentType,
-      documentNumber: document.ok ? document.value : '',
-      deviceUserId,
-      enrolledFrom: one.enrolledFrom ?? null,
-      enrolledTo: one.enrolledTo ?? null,
-      alternativeMethods: [...new Set(one.alternativeMethods)].sort(),
     };
   });
 }

@@ -23,8 +23,8 @@ export interface RosterRow {
 
 export interface RosterContext {
   readonly today: LocalDate;
-  /** Period of the class, for enrolments that name only one end. */
-  readonly period: { readonly from: LocalDate; readonly to: LocalDate };
+  /** Period of the class, for enrolments that name only one end; as far as it is known. */
+  readonly period: { readonly from?: LocalDate | undefined; readonly to?: LocalDate | undefined };
   readonly teachers: readonly Pick<Teacher, 'deviceUserId'>[];
   /** The row number that the writer sees for the row at `index`; counted from 1 when not given. */
   readonly rowNumber?: (index: number) => number;
@@ -73,7 +73,7 @@ export function checkRoster(rows: readonly RosterRow[], context: RosterContext, 
       });
     }
     const [from, to] = [one.enrolledFrom ?? context.period.from, one.enrolledTo ?? context.period.to];
-    if (to < from) {
+    if (from !== undefined && to !== undefined && to < from) {
       book.add(['roster', row, 'enrolledTo'], {
         en: 'the enrolment ends before it begins',
         zh: '退出日期早于入班日期',

@@ -9,8 +9,11 @@ import type { ClassPolicy, FaultBook } from './class-file.js';
 import type { ClassParts, SessionEntry } from './class-schema.js';
 import { datesBetween, weekdayOf, TIMETABLE_DAYS_MAX, type ClassDay, type ClassSession } from './timetable.js';
 
+type Book = Pick<FaultBook, 'add'>;
+type Plan = Pick<ClassParts, 'timetable' | 'period' | 'teachers'>;
+
 /** The days of the class; faults go into the book, and what cannot be read is left out. */
-export function checkTimetable(content: ClassParts, policy: ClassPolicy | null, book: FaultBook): readonly ClassDay[] {
+export function checkTimetable(content: Plan, policy: ClassPolicy | null, book: Book): readonly ClassDay[] {
   const { timetable, period } = content;
   if (policy === null || timetable === undefined || (period !== undefined && period.to < period.from)) return [];
   if (Array.isArray(timetable)) return judgedDays(listedDays(content, timetable, policy, book), book);
@@ -20,7 +23,7 @@ export function checkTimetable(content: ClassParts, policy: ClassPolicy | null, 
   return judgedDays(patternDays(content, { ...timetable, from, to }, policy, book), book);
 }
 
-function judgedDays(days: readonly ClassDay[], book: FaultBook): readonly ClassDay[] {
+function judgedDays(days: readonly ClassDay[], book: Book): readonly ClassDay[] {
   if (days.length === 0) book.add(['timetable'], { en: 'it names no day of the class', zh: '课程表中没有任何上课日' });
   return days;
 }
@@ -29,7 +32,7 @@ type Timetable = NonNullable<ClassParts['timetable']>;
 type Listed = Extract<Timetable, readonly unknown[]>;
 type Pattern = Exclude<Timetable, readonly unknown[]> & { readonly from: LocalDate; readonly to: LocalDate };
 
-function listedDays(content: ClassParts, listed: Listed, policy: ClassPolicy, book: FaultBook): readonly ClassDay[] {
+function listedDays(content: Plan, listed: Listed, policy: ClassPolicy, book: Book): readonly ClassDay[] {
   const seen = new Map<LocalDate, number>();
   const days = listed.flatMap((day, index) => {
     const path = ['timetable', index];
@@ -48,10 +51,10 @@ function listedDays(content: ClassParts, listed: Listed, policy: ClassPolicy, bo
   return days.sort((a, b) => (a.date < b.date ? -1 : 1));
 }
 
-const isOutside = ({ period }: ClassParts, date: LocalDate): boolean =>
+const isOutside = ({ period }: Plan, date: LocalDate): boolean =>
   period !== undefined && (date < period.from || date > period.to);
 
-function patternDays(content: ClassParts, pattern: Pattern, policy: ClassPolicy, book: FaultBook): readonly ClassDay[] {
+function patternDays(content: Plan, pattern: Pattern, policy: ClassPolicy, book: Book): readonly ClassDay[] {
   const { from, to } = pattern;
   if (isOutside(content, from) || isOutside(content, to)) {
     const key = isOutside(content, from) ? 'from' : 'to';
@@ -82,9 +85,9 @@ function patternDays(content: ClassParts, pattern: Pattern, policy: ClassPolicy,
 function wholeSessions(
   entries: readonly SessionEntry[] | undefined,
   path: Path,
-  content: ClassParts,
+  content: Plan,
   policy: ClassPolicy,
-  book: FaultBook,
+  book: Book,
 ): readonly ClassSession[] {
   const add = (at: Path, en: string, zh: string): void => book.add(at, { en, zh });
   const wanted: readonly SessionEntry[] = entries ?? policy.sessions.map((session) => session.id);
