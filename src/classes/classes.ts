@@ -18,7 +18,13 @@ import { fail } from '../core/errors.js';
 import { planSessions, minuteText } from '../rules/grid.js';
 import type { Policy } from '../rules/policy.js';
 import type { Store } from '../store/store.js';
-import { readClassFile, requireDefinition, type ClassDefinition, type ClassFileResult } from './class-file.js';
+import {
+  readClassFile,
+  requireDefinition,
+  type ClassDefinition,
+  type ClassFileContext,
+  type ClassFileResult,
+} from './class-file.js';
 import { importClass, type ImportBy, type ImportOutcome } from './class-import.js';
 import {
   createClassIndex,
@@ -72,6 +78,8 @@ export interface DayClosing {
 }
 
 export interface Classes {
+  /** What a class file or a draft is judged with today. */
+  context(): ClassFileContext;
   /** Checks a class file; faults and notes, nothing written. */
   check(file: string, text: string): ClassFileResult;
   /** Imports a checked definition. Throws `class-…` errors of kind settings; see `importClass`. */
@@ -115,13 +123,13 @@ export function openClasses(store: Store, parts: ClassesParts): Classes {
     return policies.get(name);
   };
   const self: Classes = {
-    check: (file, text) =>
-      readClassFile(file, text, {
-        today: instantToDate(clock.now(), zone),
-        policy: policyFor,
-        policyNames: policies.names,
-        terminals: parts.terminals ?? null,
-      }),
+    context: () => ({
+      today: instantToDate(clock.now(), zone),
+      policy: policyFor,
+      policyNames: policies.names,
+      terminals: parts.terminals ?? null,
+    }),
+    check: (file, text) => readClassFile(file, text, self.context()),
     import(definition, by) {
       const policy = policyFor(definition.policy, definition.classNo);
       if (policy === null)

@@ -6,11 +6,15 @@
  * It also closes days (§4.10): when `dayClose` has passed, everybody enrolled gets a result, also who never punched. Nothing is
  * written to wait for that: on waking it looks which days are due. After the first final result every later one is final
  * too, with the version it supersedes and the cause.
+ *
+ * A sealed class gets no revision any more (R84). What would have changed a day of it is said once, as an event, and changes nothing.
  */
 import { instant, type Clock, type Instant, type LocalDate } from '../core/time.js';
 import type { Bell, Doorbell, Unit } from '../core/unit.js';
 import type { Classes, DayClosing } from '../classes/classes.js';
 import { closedDays, markClosed, openDays, type ClassRecord } from '../classes/class-tables.js';
+import { sealOf } from '../classes/evidence.js';
+import { flagLateDay } from '../classes/seal.js';
 import { creditDay, hasResult, usedPunches } from '../rules/day.js';
 import type { DayCredit } from '../rules/day-credit.js';
 import type { CreditFact, JsonValue, Numbered } from '../rules/facts.js';
@@ -85,8 +89,7 @@ export function createCreditUnit(parts: CreditParts): CreditUnit {
     const credit = creditDay(asked.question, asked.policy);
     if (!hasResult(asked.question, credit)) return last === null ? null : withdrawal(last, day.cause);
     // A punch touches also the date of its receipt; a running day that no punch belongs to has nothing to say yet.
-    const isSilent = credit.ignored.length === 0 && usedPunches(credit).length === 0;
-    if (last === null && isSilent && businessNow() < closing.closesAt) return null;
+    if (last === null && isSilent(credit) && businessNow() < closing.closesAt) return null;
     const version = versionAfter(last);
     const state = version > 1 || isOver(closing) ? 'final' : 'provisional';
     if (last?.state === state && outcomeOf(last.result) === outcomeOf(jsonOf(credit))) return null;
@@ -105,20 +108,37 @@ export function createCreditUnit(parts: CreditParts): CreditUnit {
     };
   };
 
+  /** What the day would be now if it were not sealed is something else than what was sealed. */
+  const isLate = (day: Day): boolean => {
+    const last = store.credit(idOf(day));
+    const sealed = last === null || last.state === 'withdrawn' ? null : outcomeOf(last.result);
+    const asked = classes.dayQuestion(day.classNo, day.traineeNo, day.date);
+    const credit = asked === null ? null : creditDay(asked.question, asked.policy);
+    const counts = asked !== null && credit !== null && hasResult(asked.question, credit);
+    const now = counts ? outcomeOf(jsonOf(credit)) : null;
+    // On a date without a result, a person who is merely absent brings nothing new.
+    if (sealed === null && credit !== null && isSilent(credit)) return false;
+    return now !== sealed;
+  };
+
   /** One transaction: revisions for these days, and `finish`, which takes the work out of its table. */
   const revise = (days: readonly Day[], finish: (tx: Tx) => void): void => {
-    const added = store.transact((tx) => {
-      const revisions = days.map(revisionFor).filter((revision) => revision !== null);
-      for (const revision of revisions) tx.addCredit(revision);
+    const { changed: added, flagged } = store.transact((tx) => {
+      const isSealed = (day: Day): boolean => sealOf(store, day.classNo) !== null;
+      const revisions = days.filter((day) => !isSealed(day)).map(revisionFor);
+      const changed = revisions.filter((revision) => revision !== null);
+      for (const revision of changed) tx.addCredit(revision);
+      const late = days.filter((day) => isSealed(day) && isLate(day));
+      const flagged = late.filter((day) => flagLateDay(store, tx, day, clock.now()));
       finish(tx);
-      return revisions;
+      return { changed, flagged };
     });
     // Memory follows the disk, never the other way round: a transaction that failed has changed nothing here.
     for (const revision of added) {
       if (revision.state === 'provisional') provisional?.set(revision.id, revision);
       else provisional?.delete(revision.id);
     }
-    if (added.length > 0) next.ring();
+    if (added.length + flagged.length > 0) next.ring();
   };
 
   const reviseTouched = (): boolean => {
@@ -148,6 +168,7 @@ export function createCreditUnit(parts: CreditParts): CreditUnit {
   /** People who never punched on a class day that has closed: one class and date at a time. */
   const closeAbsent = (): boolean => {
     for (const record of classes.all()) {
+      if (sealOf(store, record.classNo) !== null) continue;
       const done = settled.get(record) ?? new Set(closedDays(store, record.classNo));
       settled.set(record, done);
       for (const { date } of record.days) {
@@ -195,13 +216,27 @@ function versionAfter(last: Numbered<CreditFact> | null): number {
   return last.state === 'final' || (last.state === 'withdrawn' && version > 1) ? version + 1 : version;
 }
 
-/** Why there is a version after the first; data that only came late is `backfill`, whatever brought it. */
+/** Nobody's punch and nothing imported: the person is on the list, and that is all. */
+const isSilent = (credit: DayCredit): boolean => credit.ignored.length === 0 && usedPunches(credit).length === 0;
+
+/** Why there is a version after the first (§4.10). Data that only came late is `backfill`, whatever brought it: the close of a day too. */
+const CAUSES: ReadonlyMap<string, string> = new Map([
+  ['punch', 'backfill'],
+  ['day-close', 'backfill'],
+  ['backfill', 'backfill'],
+  ['makeup', 'makeup'],
+  ['leave', 'leave'],
+  ['online', 'online'],
+  ['review', 'review'],
+  ['import', 'import'],
+]);
+
 function lineage(
   version: number,
   cause: string,
 ): { readonly supersedes: number | null; readonly cause: string | null } {
   if (version === 1) return { supersedes: null, cause: null };
-  return { supersedes: version - 1, cause: cause === 'punch' || cause === 'day-close' ? 'backfill' : cause };
+  return { supersedes: version - 1, cause: CAUSES.get(cause) ?? 'backfill' };
 }
 
 /** The person has no result for this date any more: the last one is taken back, not deleted. Null when it was already. */

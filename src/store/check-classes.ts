@@ -1,11 +1,13 @@
 /**
  * Promise 16: a class is what was imported. Rosters, timetables, policies and heads are compared with the events by which the
- * journal knows them, so that changing a row there, which would change people's hours, shows as a changed punch does.
+ * journal knows them, so that changing a row there, which would change people's hours, shows as a changed punch does. The same
+ * holds of drafts, reasons of changes, remarks and seals, row by row, and of the results of a sealed class.
  *
  * Reads only and needs no key: names and documents are sealed to their row, and a digest covers everything else that counts.
  */
 import type { CheckContext, Finding } from './check.js';
-import { membersDigest, textDigest } from './class-digest.js';
+import { KEPT_ROWS, membersDigest, resultsDigest, rowDigest, textDigest, type KeptTable } from './class-digest.js';
+import { creditsOf } from './credits.js';
 import type { Db } from './store.js';
 
 interface Version {
@@ -13,9 +15,22 @@ interface Version {
   readonly hash: string;
 }
 
-/** Data of a `class` event. The two digests are missing in events written before they existed. */
-interface ImportedClass {
+/** A row that an event of any kind names. */
+interface NamedRow {
+  readonly table: KeptTable;
+  readonly no: number;
+  readonly digest: string;
+}
+
+/** Data of every `class` event. */
+interface ClassEvent {
   readonly classId: string;
+  readonly state: string;
+  readonly rows?: readonly NamedRow[];
+}
+
+/** Data of the event of an import. The two digests are missing in events written before they existed. */
+interface ImportedClass extends ClassEvent {
   readonly head?: { readonly hash: string };
   readonly roster: Version & { readonly trainees: number; readonly members?: string };
   readonly timetable: Version;
@@ -29,6 +44,9 @@ interface ClassRow {
   readonly roster_version: number;
   readonly timetable_version: number;
 }
+
+/** Other events are of drafts, remarks, sealing and what came after it. */
+const isImport = (said: ClassEvent): said is ImportedClass => said.state === 'activated' || said.state === 'changed';
 
 const hashOf = (db: Db, table: 'class_roster' | 'class_timetable', classNo: string, version: number): string | null =>
   (
@@ -79,9 +97,53 @@ function presentFault(row: ClassRow, last: ImportedClass): string | null {
   return isSame ? null : `class ${row.class_no} is not what was last imported`;
 }
 
-/** 16: rosters, timetables, policies and heads of classes are those that the journal's events name. */
+const WORDS: Readonly<Record<KeptTable, string>> = {
+  class_draft: 'draft',
+  class_change: 'reason of timetable',
+  class_note: 'remark',
+  class_seal: 'seal',
+};
+
+/** Rows that events name are there and as they were; each is counted. */
+function rowsFault(db: Db, said: ClassEvent, seen: Map<KeptTable, number>): string | null {
+  for (const { table, no, digest } of said.rows ?? []) {
+    seen.set(table, (seen.get(table) ?? 0) + 1);
+    if (rowDigest(db, table, said.classId, no) === digest) continue;
+    return `${WORDS[table]} ${no === 0 ? '' : `${no} `}of class ${said.classId} was changed or is gone`;
+  }
+  return null;
+}
+
+/** No row is there that no event names. */
+function strangeRows(db: Db, head: number, seen: ReadonlyMap<KeptTable, number>): string | null {
+  // What came after the check began brought rows of its own, and the next check counts them.
+  if (db.prepare("SELECT 1 FROM event WHERE what = 'class' AND n > ?").get(head) !== undefined) return null;
+  for (const table of Object.keys(KEPT_ROWS) as KeptTable[]) {
+    const { rows } = db.prepare(`SELECT count(*) AS rows FROM ${table}`).get() as { rows: number };
+    if (rows !== (seen.get(table) ?? 0))
+      return `${table} has ${rows} rows, and the journal knows ${seen.get(table) ?? 0}`;
+  }
+  return null;
+}
+
+/** The results of a sealed class are those it was sealed with (R84). */
+function sealFault(db: Db): string | null {
+  const seals = db.prepare('SELECT class_no, digest, days FROM class_seal').all() as {
+    class_no: string;
+    digest: string;
+    days: number;
+  }[];
+  for (const { class_no: classNo, digest, days } of seals) {
+    const present = creditsOf(db, classNo).filter((credit) => credit.state !== 'withdrawn');
+    if (present.length !== days || resultsDigest(present.map((credit) => credit.result)) !== digest)
+      return `class ${classNo} is sealed, and its results are not those it was sealed with`;
+  }
+  return null;
+}
+
+/** 16: what the tables hold of classes is what the journal's events name. */
 export function checkClasses({ db, head }: CheckContext): Finding {
-  const changed = checkTexts(db);
+  const changed = checkTexts(db) ?? sealFault(db);
   if (changed !== null) return { n: null, reason: changed };
   const events = db
     .prepare<[number], { n: number; data: string }>(
@@ -89,12 +151,15 @@ export function checkClasses({ db, head }: CheckContext): Finding {
     )
     .all(head.n);
   const last = new Map<string, { readonly n: number; readonly said: ImportedClass }>();
+  const seen = new Map<KeptTable, number>();
   for (const { n, data } of events) {
-    const said = JSON.parse(data) as ImportedClass;
-    const fault = versionFault(db, said);
+    const said = JSON.parse(data) as ClassEvent;
+    const fault = rowsFault(db, said, seen) ?? (isImport(said) ? versionFault(db, said) : null);
     if (fault !== null) return { n, reason: fault };
-    last.set(said.classId, { n, said });
+    if (isImport(said)) last.set(said.classId, { n, said });
   }
+  const strange = strangeRows(db, head.n, seen);
+  if (strange !== null) return { n: null, reason: strange };
   const rows = db.prepare<[], ClassRow>('SELECT * FROM class ORDER BY class_no').all();
   for (const row of rows) {
     const known = last.get(row.class_no);

@@ -4,6 +4,8 @@
  * them; those stand in the roster's salted hash.
  */
 import { createHash } from 'node:crypto';
+import type { CreditFact } from '../rules/facts.js';
+import { canonicalJson } from '../rules/policy.js';
 import type { Db } from './store.js';
 
 export function textDigest(text: string): string {
@@ -56,4 +58,15 @@ export function rowDigest(db: Db, table: KeptTable, classNo: string, no: number)
   return textDigest(
     JSON.stringify((row as unknown[]).map((cell) => (Buffer.isBuffer(cell) ? cell.toString('hex') : cell))),
   );
+}
+
+/** SHA-256 over the canonical JSON (RFC 8785) of the list of results, which is never held as a whole. */
+export function resultsDigest(results: Iterable<CreditFact['result']>): string {
+  const hash = createHash('sha256');
+  let between = '[';
+  for (const result of results) {
+    hash.update(between).update(canonicalJson(result));
+    between = ',';
+  }
+  return hash.update(between === '[' ? '[]' : ']').digest('hex');
 }

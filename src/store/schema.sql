@@ -78,6 +78,8 @@ CREATE TABLE event (
 CREATE INDEX event_presence ON event (body ->> '$.data.terminal', body ->> '$.at')
 WHERE what = 'device' AND body ->> '$.data.state' IN ('online', 'offline', 'still-offline', 'DEVICE_REBOUND');
 CREATE INDEX event_start ON event (body ->> '$.at') WHERE what = 'start';
+-- What became of a class: drafts, changes, sealing, data that came after it.
+CREATE INDEX event_of_class ON event (body ->> '$.data.classId', body ->> '$.data.state') WHERE what = 'class';
 
 -- Revisions of a person's day in a class; the highest rev of an id is in force.
 CREATE TABLE credit (

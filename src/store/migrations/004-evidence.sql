@@ -118,6 +118,7 @@ CREATE TRIGGER class_seal_no_delete BEFORE DELETE ON class_seal BEGIN SELECT RAI
 CREATE INDEX event_presence ON event (body ->> '$.data.terminal', body ->> '$.at')
 WHERE what = 'device' AND body ->> '$.data.state' IN ('online', 'offline', 'still-offline', 'DEVICE_REBOUND');
 CREATE INDEX event_start ON event (body ->> '$.at') WHERE what = 'start';
+CREATE INDEX event_of_class ON event (body ->> '$.data.classId', body ->> '$.data.state') WHERE what = 'class';
 
 DROP VIEW v_day_credit;
 CREATE VIEW v_day_credit AS
