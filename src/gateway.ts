@@ -22,7 +22,7 @@ import { createSeal } from './flows/seal.js';
 import { punchMeaning } from './gateway-intake.js';
 import { gatewayStatus, parkedPart, troubleOf } from './gateway-status.js';
 import { createLinks, type Links } from './links/open.js';
-import { loadPreset, presetNames } from './policies.js';
+import { openPolicies } from './policies.js';
 import type { Policy } from './rules/policy.js';
 import type { Settings } from './settings.js';
 import type { SettingsFault } from './settings/files.js';
@@ -218,6 +218,8 @@ function platformKeysOf(settings: UpstreamSettings, dataDir: string): PlatformKe
 /** Builds everything; nothing runs until `start`. `faults` are those of the settings: their units are parked and shown. */
 export function buildGateway(settings: Settings, faults: readonly SettingsFault[], parts: GatewayParts): Gateway {
   const { clock, wire, log, seams = {} } = parts;
+  const policies = openPolicies({ ...settings.policy, site: settings.policy.preset });
+  const site = policies.ofSite();
   const store = openStore({
     dir: settings.dataDir,
     clock,
@@ -226,12 +228,11 @@ export function buildGateway(settings: Settings, faults: readonly SettingsFault[
     ...(seams.storeHooks ? { hooks: seams.storeHooks } : {}),
   });
   const links = createLinks({ clock: wire, log });
-  const site = loadPreset(settings.policy.preset).policy;
   const parked = faults.filter((fault) => fault.unit !== null && fault.severity === 'error').map(parkedPart);
   const classes = openClasses(store, {
     clock,
     zone: settings.site.timeZone,
-    policies: { names: presetNames(), get: (name) => presetOrNull(name ?? settings.policy.preset) },
+    policies,
     // A terminal that is parked is still a terminal: classes may be assigned to it meanwhile.
     terminals: [
       ...settings.terminals.map((terminal) => terminal.id),
@@ -379,12 +380,4 @@ export function buildGateway(settings: Settings, faults: readonly SettingsFault[
     url: () => web.url(),
     connectNow: () => upstreams.forEach((one) => one.forward.connectNow()),
   };
-}
-
-function presetOrNull(name: string): Policy | null {
-  try {
-    return loadPreset(name).policy;
-  } catch {
-    return null;
-  }
 }

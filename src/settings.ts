@@ -48,10 +48,19 @@ export interface Settings {
   /** Every driver of the program: whoever calls is recognised by one of them. */
   readonly drivers: readonly Driver[];
   readonly cameras: readonly [];
-  readonly policy: { readonly preset: string };
+  readonly policy: PolicySettings;
   readonly retention: SettingsFile['retention'];
   readonly exports: SettingsFile['exports'];
   readonly log: SettingsFile['log'];
+}
+
+export interface PolicySettings {
+  /** Name of the policy of the site: a preset, or a layer of `dir`. */
+  readonly preset: string;
+  /** Directory of layers, absolute; null: there are none. */
+  readonly dir: string | null;
+  /** Public keys of those who may sign layers, absolute; null: nobody may. */
+  readonly keysFile: string | null;
 }
 
 export interface WebSettings {
@@ -114,7 +123,7 @@ export function loadSettings(file: string, options: LoadOptions): LoadedSettings
   const { root } = laid;
   faults.push(...attribute(laid.faults, root));
   const parsed = parseTree(root, faults);
-  faults.push(...presetFaults(root, options.policiesDir ?? join(installation, 'config', 'policies')));
+  faults.push(...presetFaults(root, options.policiesDir ?? join(installation, 'config', 'policies'), baseDir));
   const siteZone = zone(parsed?.site.timeZone ?? '') ?? ('Asia/Shanghai' as Zone);
   const secrets = createSecretReader(baseDir, options.env.CREDENTIALS_DIRECTORY);
   const terminals = makeTerminals(root, { root, secrets, catalog, siteZone }, faults);
@@ -129,6 +138,7 @@ export function loadSettings(file: string, options: LoadOptions): LoadedSettings
           ...parsed,
           site: { ...parsed.site, institution: parsed.site.institution ?? null, timeZone: siteZone },
           dataDir: fallback.dataDir,
+          policy: policyOf(parsed.policy, baseDir),
           web: fallback.web,
           upstreams: upstreams.filter((one) => !parked.has(`upstream:${one.id}`)),
           terminals: terminals.filter((one) => !parked.has(`terminal:${one.id}`)),
@@ -240,18 +250,32 @@ function firstBrokenLines(faults: readonly SettingsFault[]): ReadonlyMap<string,
   return lines;
 }
 
-function presetFaults(root: Located, directory: string): readonly SettingsFault[] {
+function presetFaults(root: Located, directory: string, baseDir: string): readonly SettingsFault[] {
   const policy = settingsSchema.shape.policy.safeParse((toPlain(root) as Record<string, unknown>).policy);
   if (!policy.success) return [];
-  const { preset } = policy.data;
-  const known = existsSync(directory)
-    ? readdirSync(directory)
-        .filter((name) => name.endsWith('.yaml'))
-        .map((name) => name.slice(0, -5))
-    : [];
+  const { preset, dir } = policyOf(policy.data, baseDir);
+  if (dir !== null && !existsSync(dir)) {
+    const place = placeOf(root, ['policy', 'dir']);
+    const reason = { reason: `there is no directory ${dir}`, reasonZh: `没有目录 ${dir}` };
+    return [{ ...fileFault('wrong-value', reason, place, 'policy.dir'), unit: null }];
+  }
+  const known = [directory, ...(dir === null ? [] : [dir])].flatMap(namesIn);
   if (known.includes(preset)) return [];
   const path = ['policy', 'preset'];
-  return [{ ...notOneOfFault(preset, known.sort(), placeOf(root, path), path), unit: null }];
+  return [{ ...notOneOfFault(preset, [...new Set(known)].sort(), placeOf(root, path), path), unit: null }];
+}
+
+function namesIn(directory: string): readonly string[] {
+  try {
+    return readdirSync(directory).flatMap((name) => (name.endsWith('.yaml') ? [name.slice(0, -'.yaml'.length)] : []));
+  } catch {
+    return [];
+  }
+}
+
+function policyOf(written: SettingsFile['policy'], baseDir: string): PolicySettings {
+  const at = (path: string | undefined): string | null => (path === undefined ? null : resolve(baseDir, path));
+  return { preset: written.preset, dir: at(written.dir), keysFile: at(written.keysFile) };
 }
 
 function portsOf(open: readonly ListenReach[], terminals: readonly TerminalSettings[]): readonly ListenReach[] {

@@ -5,7 +5,9 @@
  */
 import type { Driver } from '../drivers/driver.js';
 import type { FileFault } from '../core/faults.js';
-import { loadSettings } from '../settings.js';
+import { openPolicies, sitePolicyFaults } from '../policies.js';
+import { loadSettings, type Settings } from '../settings.js';
+import type { SettingsFault } from '../settings/files.js';
 
 export interface CheckConfigOptions {
   readonly json: boolean;
@@ -29,7 +31,8 @@ export async function runCheckConfig(file: string, options: CheckConfigOptions):
   });
   // A wrong definition disables only itself: for the settings that is a warning, unless a terminal names it.
   const definitions = loaded.catalog.faults.map((fault) => ({ ...fault, severity: 'warning' as const, unit: null }));
-  const faults = [...loaded.faults, ...definitions];
+  const policy = loaded.settings === null ? [] : policyFaults(loaded.settings, policiesDir);
+  const faults = [...loaded.faults, ...policy, ...definitions];
   const errors = faults.filter((fault) => fault.severity === 'error').length;
   const warnings = faults.length - errors;
   if (options.json) {
@@ -42,6 +45,12 @@ export async function runCheckConfig(file: string, options: CheckConfigOptions):
     else options.err(`${file}: 错误 / errors: ${errors}, 警告 / warnings: ${warnings}`);
   }
   return errors === 0 ? 0 : 2;
+}
+
+/** What is wrong with the policy of the site (errors) and with its other layers (warnings). */
+export function policyFaults(settings: Settings, policiesDir?: string): readonly SettingsFault[] {
+  const policies = openPolicies({ ...settings.policy, site: settings.policy.preset, presetsDir: policiesDir });
+  return sitePolicyFaults(policies).map((fault) => ({ ...fault, unit: null }));
 }
 
 /** One fault for people: where, then Chinese, then English. */

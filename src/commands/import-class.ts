@@ -14,7 +14,7 @@ import { fail, systemCode } from '../core/errors.js';
 import type { FileFault } from '../core/faults.js';
 import { instantToDate, systemClock, type Clock } from '../core/time.js';
 import type { Driver } from '../drivers/driver.js';
-import { loadPreset, presetNames } from '../policies.js';
+import { openPolicies, type Policies } from '../policies.js';
 import { loadSettings, type LoadedSettings, type Settings } from '../settings.js';
 import { openStore } from '../store/database.js';
 import { faultLines } from './check-config.js';
@@ -50,7 +50,7 @@ export async function runImportClass(
   if (settings === null) return refuse(configFile, loaded.faults, io);
 
   const text = readText(file);
-  const policies = presetPolicies(settings.policy.preset, policiesDir);
+  const policies = presetPolicies(settings.policy, policiesDir);
   const terminals = terminalIds(loaded);
   const checked = readClassFile(file, text, {
     today: instantToDate(clock.now(), settings.site.timeZone),
@@ -114,13 +114,9 @@ function readText(file: string): string {
   }
 }
 
-/** The presets that came with the program, or those of a directory; null names the site's own. */
-export function presetPolicies(site: string, dir: string | undefined): PolicySource {
-  const names = presetNames(dir);
-  return {
-    names,
-    get: (name) => (names.includes(name ?? site) ? loadPreset(name ?? site, dir).policy : null),
-  };
+/** The presets that came with the program (or those of `dir`) and the layers of the site. */
+export function presetPolicies(policy: Settings['policy'], dir: string | undefined): Policies {
+  return openPolicies({ site: policy.preset, dir: policy.dir, keysFile: policy.keysFile, presetsDir: dir });
 }
 
 /** Also those that are parked for a fault of their own: a class may be prepared before its terminal works. */

@@ -16,7 +16,6 @@ import { createIntake, type IntakeParts } from '../flows/intake.js';
 import { systemTimeSource } from '../flows/health.js';
 import { punchMeaning } from '../gateway-intake.js';
 import { createLinks } from '../links/open.js';
-import { loadPreset } from '../policies.js';
 import { loadSettings, type LoadedSettings, type Settings } from '../settings.js';
 import { openStore } from '../store/database.js';
 import { openReader } from '../store/reader.js';
@@ -112,7 +111,7 @@ async function importWith(store: ReturnType<typeof openStore>, work: Work): Prom
   const classes = openClasses(store, {
     clock,
     zone: settings.site.timeZone,
-    policies: presetPolicies(settings.policy.preset, undefined),
+    policies: presetPolicies(settings.policy, undefined),
     terminals: work.terminals,
   });
   const progress = progressLine(io);
@@ -127,7 +126,7 @@ async function importWith(store: ReturnType<typeof openStore>, work: Work): Prom
       log: silentLog(),
     },
     bell: { ring: () => progress.show(`${intake.status().stored} 条已存 stored …`) },
-    ...punchMeaning(classes, loadPreset(settings.policy.preset).policy),
+    ...punchMeaning(classes, presetPolicies(settings.policy, undefined).ofSite()),
   });
   try {
     await intake.once(signal);

@@ -10,7 +10,7 @@ import { systemClock, type Clock } from '../core/time.js';
 import type { Driver } from '../drivers/driver.js';
 import { buildGateway, type Gateway } from '../gateway.js';
 import { loadSettings, type LoadedSettings, type Settings } from '../settings.js';
-import { faultLines } from './check-config.js';
+import { faultLines, policyFaults } from './check-config.js';
 import { EXIT, reportError, type Console } from './console.js';
 import { serviceManager } from './service.js';
 
@@ -33,8 +33,12 @@ export async function runDaemon(args: RunArguments, io: Console, signal: AbortSi
   const flags = args.listen === undefined ? {} : { 'web.listen': args.listen };
   const load = (): Pick<LoadedSettings, 'settings' | 'faults'> => {
     const loaded = loadSettings(args.config, { env, flags, drivers });
-    for (const fault of loaded.faults) for (const line of faultLines(fault, fault.unit)) io.err(line);
-    return loaded;
+    const policy = loaded.settings === null ? [] : policyFaults(loaded.settings);
+    const faults = [...loaded.faults, ...policy];
+    for (const fault of faults) for (const line of faultLines(fault, fault.unit)) io.err(line);
+    // Credit by a policy that is not the one asked for would be wrong evidence: nothing starts with it.
+    const refused = policy.some((fault) => fault.severity === 'error');
+    return { settings: refused ? null : loaded.settings, faults };
   };
   const first = load();
   if (first.settings === null) {

@@ -38,6 +38,8 @@ export interface PolicyLayer {
   /** What results name: of a shipped preset its own hash, of a layer the digest its signature covers. */
   readonly sha256: string;
   readonly signature: SignatureVerdict;
+  /** Where the signature stands, or should. */
+  readonly signedAt: Place;
 }
 
 export interface ComposedPolicy {
@@ -92,14 +94,18 @@ function composed(texts: readonly PolicyText[], merged: Located, context: LayerC
     const sha256 = text.shipped ? parsePolicy(toPlain(withoutOwnKeys(text.root))).sha256 : layerDigest(content);
     const signature = checkSignature(content, context.keys);
     const version = Number(content.version);
-    return { id: idOf(text), version, file: text.root.at.file, shipped: text.shipped, sha256, signature };
+    const { at } = text.root;
+    const signedAt =
+      content.signature === undefined ? { ...at, line: 1, column: 1 } : placeOf(text.root, ['signature']);
+    return { id: idOf(text), version, file: at.file, shipped: text.shipped, sha256, signature, signedAt };
   });
   const plain = toPlain(merged) as Record<string, unknown>;
-  const isPreset = texts.every((text) => text.shipped) && texts.length === 1;
+  // One file that nobody signed is its own content and nothing more: the hash of a preset is the hash of its values.
+  const isPlain = layers.every((one) => one.signature.state === 'absent') && layers.length === 1;
   const named = layers.map(({ id, version, sha256, signature }) => ({
     ...{ id, version, sha256, signedBy: signature.keyId },
   }));
-  const policy = parsePolicy(isPreset ? plain : { ...plain, layers: named });
+  const policy = parsePolicy(isPlain ? plain : { ...plain, layers: named });
   const byFile = new Map(layers.map((one) => [one.file, one.id]));
   const removed = new Map(texts.flatMap((text) => text.empty.map((one) => [one.path.join('.'), idOf(text)])));
   const origin = (path: string): string => {

@@ -314,7 +314,31 @@ export const settingsSchema = z.strictObject({
     .strictObject({
       preset: slug
         .default('baotou-2023')
-        .meta(words('预设', '课时认定办法，见 config/policies/', 'Credit rules, see config/policies/')),
+        .meta(
+          words(
+            '预设',
+            '课时认定办法，见 config/policies/；也可为 policy.dir 中的一层',
+            'Credit rules, see config/policies/; may also be a layer of policy.dir',
+          ),
+        ),
+      dir: file
+        .optional()
+        .meta(
+          words(
+            '政策层目录',
+            '旗县区或班级的政策层，文件名为 名称.yaml，见 docs/policies.md；相对路径以本文件所在目录为准',
+            'Policy layers of county and class, named ID.yaml, see docs/policies.md; a relative path begins at this file',
+          ),
+        ),
+      keysFile: file
+        .optional()
+        .meta(
+          words(
+            '政策签名公钥',
+            '可为政策层签名者的公钥（JWK 集）；缺省则不接受任何政策层',
+            'Public keys of those who may sign layers, a JWK set; without it no layer is accepted',
+          ),
+        ),
     })
     .default({ preset: 'baotou-2023' })
     .meta(words('课时认定', '课时认定办法', 'How hours are credited')),
