@@ -20,6 +20,7 @@ import { enrolledFrom, enrolledTo, isAssigned, type ClassIndex } from './class-i
 import type { ClassRecord } from './class-tables.js';
 import { createQuestions } from './day-questions.js';
 import { sealOf } from './evidence.js';
+import { enrolmentFlags } from './lifecycle.js';
 import { recordedCredit } from './recompute.js';
 
 type Source = Pick<Store, 'db'>;
@@ -159,11 +160,11 @@ interface SaidFlags {
   readonly people: ReadonlyMap<string, readonly string[]>;
 }
 
-/** Flags that the journal's events carry: one of the class for each time, those of people as the last import found them. */
+/** Flags that no rule finds: of the class from its row and, one for each time, from the journal; of people from other rosters. */
 function flagsOf(source: Source, record: ClassRecord): SaidFlags {
-  const events = prepared<[string], { flags: string; people: string | null }>(
+  const events = prepared<[string], { flags: string }>(
     source.db,
-    `SELECT coalesce(body -> '$.data.flags', '[]') AS flags, body -> '$.data.people' AS people FROM event
+    `SELECT coalesce(body -> '$.data.flags', '[]') AS flags FROM event
      WHERE what = 'class' AND body ->> '$.data.classId' = ? ORDER BY n`,
   ).all(record.classNo);
   // How the class stands now is in its row; what was done to it is in the events.
@@ -177,11 +178,8 @@ function flagsOf(source: Source, record: ClassRecord): SaidFlags {
       const date = instantToDate(at, record.policy.timezone);
       if (from <= date && date <= to) classFlags.push('DEVICE_REBOUND');
     }
-  const last = JSON.parse(events.at(-1)?.people ?? '{}') as Readonly<Record<string, readonly string[]>>;
-  return {
-    classFlags: classFlags.sort(),
-    people: new Map((last.REPEAT_OCCUPATION ?? []).map((no) => [no, ['REPEAT_OCCUPATION']])),
-  };
+  const repeated = enrolmentFlags(source, record.classNo).filter(({ code }) => code === 'REPEAT_OCCUPATION');
+  return { classFlags: classFlags.sort(), people: new Map(repeated.map(({ traineeNo, code }) => [traineeNo, [code]])) };
 }
 
 /** When another device was found under a terminal's name (R20). The condition is that of the index on presence, word by word. */

@@ -57,15 +57,23 @@ export function* compareClass(
     recorded.delete(id);
     const computed = hasResult(question, credit) ? credit : null;
     if (before === null && computed === null) continue;
-    const { date } = question;
-    yield { id, classNo, traineeNo: question.traineeNo, date, recorded: before, computed, pending: pending.has(id) };
+    const { traineeNo: whose, date } = question;
+    yield { id, classNo, traineeNo: whose, date, recorded: before, computed, pending: pending.has(id) };
   }
   for (const [id, before] of recorded) {
     const { date } = before;
     if ((from !== null && date < from) || (to !== null && date > to)) continue;
     if (traineeNo !== null && before.traineeNo !== traineeNo) continue;
     const { traineeNo: whose } = before;
-    yield { id, classNo, traineeNo: whose, date, recorded: before, computed: null, pending: pending.has(id) };
+    yield {
+      id,
+      classNo,
+      traineeNo: whose,
+      date,
+      recorded: before,
+      computed: null,
+      pending: pending.has(id),
+    };
   }
 }
 

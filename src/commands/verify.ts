@@ -6,6 +6,7 @@ import { createPrivateKey, createPublicKey } from 'node:crypto';
 import { readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
+import { checkCreditsIn, CREDIT_PROMISE } from '../classes/check-credits.js';
 import { fail, GatewayError, systemCode } from '../core/errors.js';
 import { SIGNING_KEY } from '../gateway.js';
 import { verifyBatchFile } from '../platform/verify-batches.js';
@@ -13,7 +14,7 @@ import { verifyDataDir, type VerifySignature } from '../store/check.js';
 import { keyLookup, verifyJws, type KeyLookup, type PublicJwk } from '../uplink/envelope.js';
 import { publicJwkSchema } from '../uplink/messages.js';
 import { createPlatformKeys } from '../uplink/platform-keys.js';
-import { EXIT, type Console } from './console.js';
+import { EXIT, progressLine, type Console } from './console.js';
 
 export interface VerifyArguments {
   readonly paths: readonly string[];
@@ -84,14 +85,29 @@ function readKeys(file: string): { readonly gateway: readonly PublicJwk[] } {
   return { gateway: parsed.data };
 }
 
-function verifyOne(
-  path: string,
-  keysFile: string | undefined,
-): { readonly ok: boolean } & Readonly<Record<string, unknown>> {
+type Verified = { readonly ok: boolean } & Readonly<Record<string, unknown>>;
+
+/** The promises of the store, and when all of them are kept, that every credit is what the raw data give. */
+function verifyDirectory(dir: string, keysFile: string | undefined, io: Console): Verified {
+  const found = verifyDataDir(dir, { verifySignature: signatureVerifier(dir, keysFile) });
+  if (!found.ok) return { ...found, credits: 0, unchecked: 0 };
+  const progress = progressLine(io);
+  try {
+    const { fault, credits, unchecked } = checkCreditsIn(dir, (done, of) =>
+      progress.show(`${dir}：重算课时 recomputing hours ${done}/${of}`),
+    );
+    if (fault === null) return { ...found, credits, unchecked };
+    const anchoredUpTo = Math.min(found.anchoredUpTo, (fault.n ?? Number.MAX_SAFE_INTEGER) - 1);
+    return { ...found, ok: false, anchoredUpTo, firstFault: { promise: CREDIT_PROMISE, ...fault }, credits, unchecked };
+  } finally {
+    progress.end();
+  }
+}
+
+function verifyOne(path: string, keysFile: string | undefined, io: Console): Verified {
   let lines: readonly string[];
   try {
-    if (statSync(path).isDirectory())
-      return { ...verifyDataDir(path, { verifySignature: signatureVerifier(path, keysFile) }) };
+    if (statSync(path).isDirectory()) return verifyDirectory(path, keysFile, io);
     lines = readFileSync(path, 'utf8')
       .split('\n')
       .filter((line) => line.trim() !== '');
@@ -112,7 +128,7 @@ function receiptsUnchecked(path: string, keysFile: string | undefined): string {
 export function runVerify(args: VerifyArguments, io: Console): number {
   let good = true;
   for (const path of args.paths) {
-    const found = verifyOne(path, args.keysFile);
+    const found = verifyOne(path, args.keysFile, io);
     good &&= found.ok;
     io.out(JSON.stringify(args.paths.length > 1 ? { path, ...found } : found));
     io.err(
