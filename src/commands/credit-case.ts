@@ -51,6 +51,7 @@ const punch = z.strictObject({
   offsetSeconds: z.number().nullable().default(0),
   offsetAgeSeconds: z.number().min(0).default(0),
   delivery: z.enum(['live', 'backfill', 'backfilled']).default('live'),
+  reviewed: moment.nullable().default(null),
   method: z.string().min(1).default('face'),
   score: z.number().nullable().default(null),
   direction: z.enum(DIRECTIONS).nullable().default(null),
@@ -251,5 +252,6 @@ function dayPunch(one: CasePunch, rx: Instant, n: number, policy: Policy): DayPu
     verify: one.method,
     score: one.score,
     direction,
+    ...(one.reviewed === null ? {} : { reviewed: parseIso(one.reviewed) }),
   };
 }

@@ -205,14 +205,67 @@ export function wallToInstant(wall: WallTime, where: Zone): Instant | null {
   return instant(start + (minute * 60 + second) * 1000);
 }
 
-/** The wall time shown in a zone at an instant, seconds cut off. */
-export function instantToWall(at: Instant, where: Zone): WallTime {
-  return DateTime.fromMillis(at, { zone: where }).toFormat('yyyy-MM-dd HH:mm:ss') as WallTime;
-}
-
 const QUARTER_MS = 900_000;
 /** Dates by quarter of an hour: every zone's midnight lies on one. */
 const dates = new Map<string, LocalDate>();
+
+/** What a zone shows at the beginning of a quarter of an hour. */
+interface Quarter {
+  /** `YYYY-MM-DD HH:`. */
+  readonly hour: string;
+  readonly minute: number;
+  readonly date: LocalDate;
+  /** Second of the day. */
+  readonly second: number;
+}
+
+/** By zone and number of the quarter; null when that quarter is not fifteen plain minutes. */
+const quarters = new Map<Zone, Map<number, Quarter | null>>();
+
+const shown = (at: number, where: Zone): WallTime =>
+  DateTime.fromMillis(at, { zone: where }).toFormat('yyyy-MM-dd HH:mm:ss') as WallTime;
+
+function plainQuarter(no: number, where: Zone): Quarter | null {
+  const [first, last] = [shown(no * QUARTER_MS, where), shown((no + 1) * QUARTER_MS - 1, where)];
+  const minute = Number(first.slice(14, 16));
+  if (minute % 15 !== 0 || last !== `${first.slice(0, 14)}${minute + 14}:59` || !first.endsWith(':00')) return null;
+  const date = first.slice(0, 10) as LocalDate;
+  return { hour: first.slice(0, 14), minute, date, second: Number(first.slice(11, 13)) * 3600 + minute * 60 };
+}
+
+/** The punches of a class fall into few quarters of an hour: each is looked up once, minutes and seconds are arithmetic. */
+function quarterOf(no: number, where: Zone): Quarter | null {
+  let ofZone = quarters.get(where);
+  if (ofZone === undefined) quarters.set(where, (ofZone = new Map<number, Quarter | null>()));
+  let quarter = ofZone.get(no);
+  if (quarter === undefined) {
+    if (ofZone.size >= HOURS_KEPT) ofZone.clear();
+    quarter = plainQuarter(no, where);
+    ofZone.set(no, quarter);
+  }
+  return quarter;
+}
+
+/** The wall time shown in a zone at an instant, seconds cut off. */
+export function instantToWall(at: Instant, where: Zone): WallTime {
+  const no = Math.floor(at / QUARTER_MS);
+  const quarter = quarterOf(no, where);
+  if (quarter === null) return shown(at, where);
+  const second = Math.floor(at / 1000) - no * (QUARTER_MS / 1000);
+  const two = (value: number): string => (value < 10 ? `0${value}` : String(value));
+  return `${quarter.hour}${two(quarter.minute + Math.floor(second / 60))}:${two(second % 60)}` as WallTime;
+}
+
+/** Date and second of the day that a zone's clocks show at an instant. */
+export function instantToLocal(at: Instant, where: Zone): { readonly date: LocalDate; readonly second: number } {
+  const no = Math.floor(at / QUARTER_MS);
+  const quarter = quarterOf(no, where);
+  if (quarter !== null)
+    return { date: quarter.date, second: quarter.second + Math.floor(at / 1000) - no * (QUARTER_MS / 1000) };
+  const wall = shown(at, where);
+  const [hour = 0, minute = 0, second = 0] = wall.slice(11).split(':').map(Number);
+  return { date: wall.slice(0, 10) as LocalDate, second: hour * 3600 + minute * 60 + second };
+}
 
 export function instantToDate(at: Instant, where: Zone): LocalDate {
   const key = `${where} ${Math.floor(at / QUARTER_MS)}`;

@@ -61,13 +61,8 @@ export function creditDay(question: DayQuestion, policy: Policy): DayCredit {
   if (!question.gatewayClockTrusted) flags.add('GATEWAY_CLOCK_UNTRUSTED');
   for (const slots of filled) for (const flag of fillFlags(slots, policy)) flags.add(flag);
   const sorted = [...flags].sort();
-  return {
-    ...header(question, policy),
-    dayResult: resultOf(outcomes, hours),
-    flags: sorted,
-    ignored,
-    explanation: explanationOf({ question, policy, outcomes, hours, ignored, flags: sorted }),
-  };
+  const explanation = explanationOf({ question, policy, outcomes, hours, ignored, flags: sorted });
+  return creditOf(question, policy, { dayResult: resultOf(outcomes, hours), flags: sorted, ignored, explanation });
 }
 
 /**
@@ -84,10 +79,11 @@ export function usedPunches(credit: DayCredit): readonly number[] {
   return Object.values(credit.dayResult?.slots ?? {}).flatMap((fill) => (fill?.n == null ? [] : [fill.n]));
 }
 
-function header(
+function creditOf(
   question: DayQuestion,
   policy: Policy,
-): Pick<DayCredit, 'engine' | 'classNo' | 'traineeNo' | 'date' | 'policy' | 'timetableVersion' | 'rosterVersion'> {
+  found: Pick<DayCredit, 'dayResult' | 'flags' | 'ignored' | 'explanation'>,
+): DayCredit {
   return {
     engine: RULES_ENGINE,
     classNo: question.classNo,
@@ -96,6 +92,10 @@ function header(
     policy: { id: policy.id, ver: policy.version, sha256: policy.sha256 },
     timetableVersion: question.timetableVersion,
     rosterVersion: question.rosterVersion,
+    dayResult: found.dayResult,
+    flags: found.flags,
+    ignored: found.ignored,
+    explanation: found.explanation,
   };
 }
 
@@ -124,13 +124,9 @@ function notEnrolled(question: DayQuestion, policy: Policy, today: readonly Time
   const ignored = listed(
     today.map((timed) => ({ timed, reason: timed.at === null ? 'CLOCK_UNTRUSTED' : 'NOT_ENROLLED' })),
   );
-  return {
-    ...header(question, policy),
-    dayResult: null,
-    flags: ignored.length > 0 ? ['NOT_ENROLLED'] : [],
-    ignored,
-    explanation: notEnrolledExplanation(ignored, policy),
-  };
+  const flags = ignored.length > 0 ? ['NOT_ENROLLED'] : [];
+  const explanation = notEnrolledExplanation(ignored, policy);
+  return creditOf(question, policy, { dayResult: null, flags, ignored, explanation });
 }
 
 /** Parts the day's punches into those that may fill a slot and those that may not. */
@@ -214,7 +210,7 @@ function fillFlags(slots: SessionSlots, policy: Policy): readonly string[] {
   const flags: string[] = [];
   for (const { punch: timed } of [slots.in, slots.out]) {
     if (!timed) continue;
-    if (timed.by !== 'device') flags.push('CLOCK_CORRECTED');
+    if (timed.by === 'corrected' || timed.by === 'received') flags.push('CLOCK_CORRECTED');
     if (timed.punch.delivery === 'backfill') flags.push('BACKFILLED');
     if (!policy.punch.acceptedMethods.some((method) => method === timed.punch.verify)) flags.push('ALTERNATIVE_METHOD');
   }

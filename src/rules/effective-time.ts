@@ -1,6 +1,6 @@
 /**
  * The effective time of a punch (requirements 4.4): the told time where the terminal's clock was near enough, the
- * corrected one where its error was measured, the receipt where the punch came live, and none otherwise.
+ * corrected one where its error was measured, the receipt where the punch came live, and otherwise none until a person reviews it.
  * Pure. Whole seconds: a terminal shows no more, and a receipt is cut down to the second.
  */
 import type { Instant } from '../core/time.js';
@@ -17,6 +17,8 @@ export interface ClockedPunch {
   /** Age of that measurement at receipt; null with a known offset counts as too old. */
   readonly offsetAgeSeconds: number | null;
   readonly delivery: Delivery;
+  /** The time that a reviewer gave; looked at only where nothing else times the punch. */
+  readonly reviewed?: Instant | null;
 }
 
 export interface ClockRule {
@@ -25,8 +27,11 @@ export interface ClockRule {
   readonly staleAfterHours: number;
 }
 
-/** `device`: as told. `corrected`: told minus offset. `received`: gateway receive time. `none`: cannot be timed. */
-export type TimedBy = 'device' | 'corrected' | 'received' | 'none';
+/**
+ * `device`: as told. `corrected`: told minus offset. `received`: gateway receive time. `reviewed`: by a person, because nothing
+ * else times it. `none`: cannot be timed.
+ */
+export type TimedBy = 'device' | 'corrected' | 'received' | 'reviewed' | 'none';
 
 export interface EffectiveTime {
   readonly at: Instant | null;
@@ -47,7 +52,8 @@ export function effectiveTime(punch: ClockedPunch, rule: ClockRule): EffectiveTi
     if (error <= rule.okSeconds) return { at: second(told), by: 'device' };
     if (error <= rule.correctMaxSeconds) return { at: second(told - offsetSeconds * 1000), by: 'corrected' };
   }
-  return punch.delivery === 'live' ? { at: second(punch.rx), by: 'received' } : { at: null, by: 'none' };
+  if (punch.delivery === 'live') return { at: second(punch.rx), by: 'received' };
+  return punch.reviewed == null ? { at: null, by: 'none' } : { at: second(punch.reviewed), by: 'reviewed' };
 }
 
 /**

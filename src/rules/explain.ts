@@ -59,6 +59,10 @@ export const SENTENCES: Readonly<Record<string, Sentence>> = {
     zh: '{slot}：{time}，按网关接收时间（终端 {terminal} 显示 {told}，其时钟不可用）。',
     en: '{slot}: {time}, the time of receipt (terminal {terminal} said {told}; its clock could not be used).',
   },
+  SLOT_REVIEWED: {
+    zh: '{slot}：{time}，经人工核对（终端 {terminal} 显示 {told}，其时钟不可信）。',
+    en: '{slot}: {time}, as found by a review (terminal {terminal} said {told}; its clock could not be trusted).',
+  },
   SLOT_MAKEUP: { zh: '{slot}：补签，按 {time} 计。', en: '{slot}: made up, counted as {time}.' },
   SLOT_EMPTY: {
     zh: '{slot}：{open}–{close} 之间没有可用的打卡。',

@@ -75,7 +75,26 @@ interface Draft extends PlannedSession {
   readonly index: number;
 }
 
+/** Plans by policy and sessions: a class has few kinds of days, and each is asked for once for every person. */
+const plans = new WeakMap<GridRules, Map<string, DayPlan>>();
+const PLANS_KEPT = 64;
+
 export function planSessions(sessions: readonly Session[], rules: GridRules): DayPlan {
+  let known = plans.get(rules);
+  if (known === undefined) plans.set(rules, (known = new Map<string, DayPlan>()));
+  let key = '';
+  for (const { id, start, end, lessons, online } of sessions)
+    key += `${id}|${start}|${end}|${lessons}|${online === true ? 1 : 0};`;
+  let plan = known.get(key);
+  if (plan === undefined) {
+    if (known.size >= PLANS_KEPT) known.clear();
+    plan = planOf(sessions, rules);
+    known.set(key, plan);
+  }
+  return plan;
+}
+
+function planOf(sessions: readonly Session[], rules: GridRules): DayPlan {
   const faults: GridFault[] = [];
   const drafts: Draft[] = [];
   const seen = new Set<SessionId>();

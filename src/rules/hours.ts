@@ -42,8 +42,10 @@ export function sessionHours(
   policy: Policy,
 ): { readonly centihours: Centihours; readonly lessons: readonly LessonFinding[] } {
   const lessons = session.lessons.map((lesson) => {
+    const { no, start, end } = lesson;
     const { code, minutes } = finding(lesson, filled, policy);
-    return { ...lesson, code, minutes, counted: COUNTED.has(code) && (code !== 'LESSON_BY_MINUTES' || minutes > 0) };
+    const counted = COUNTED.has(code) && (code !== 'LESSON_BY_MINUTES' || minutes > 0);
+    return { no, start, end, code, minutes, counted };
   });
   return { centihours: centihoursOf(session, filled, policy, lessons), lessons };
 }

@@ -3,11 +3,11 @@
  * window, OUT the latest; what is left over is DUPLICATE or EXTRA. A make-up fills only an empty slot. Pure.
  */
 import type { DayQuestion, SlotId } from './day-credit.js';
-import { minuteOf, type PlannedSession, type SlotKind } from './grid.js';
+import type { PlannedSession, SlotKind } from './grid.js';
 import type { Policy } from './policy.js';
 import type { Filled } from './hours.js';
 import type { Place, TimedPunch } from './usable.js';
-import { instantToDate, instantToWall, type Instant } from '../core/time.js';
+import { instantToLocal, type Instant } from '../core/time.js';
 
 export interface Slot {
   readonly id: SlotId;
@@ -115,7 +115,7 @@ function touched(session: PlannedSession, kind: SlotKind, question: DayQuestion,
 
 /** Minute of `date` at an instant; before that date -1, after it Infinity. */
 function minuteOn(at: Instant, date: string, policy: Policy): number {
-  const day = instantToDate(at, policy.timezone);
-  if (day !== date) return day < date ? -1 : Infinity;
-  return minuteOf(instantToWall(at, policy.timezone).slice(11, 16)) ?? -1;
+  const local = instantToLocal(at, policy.timezone);
+  if (local.date !== date) return local.date < date ? -1 : Infinity;
+  return Math.floor(local.second / 60);
 }

@@ -3,8 +3,8 @@
  * `TEACHER_MISSING`; if another teacher of the class did, `TEACHER_CHANGED`. Online sessions have no terminal and are left out,
  * as are sessions without a planned teacher. The finding informs: no hour depends on it.
  */
-import { instantToDate, instantToWall, type Instant, type LocalDate } from '../core/time.js';
-import { minuteOf, planSessions, type SessionId } from './grid.js';
+import { instantToLocal, type Instant, type LocalDate } from '../core/time.js';
+import { planSessions, type SessionId } from './grid.js';
 import type { TimetableDay } from './planned-day.js';
 import type { Policy } from './policy.js';
 
@@ -37,8 +37,8 @@ export function teacherFindings(
 ): readonly TeacherFinding[] {
   const byDate = new Map<string, { readonly teacherNo: string; readonly minute: number }[]>();
   for (const { teacherNo, at } of punches) {
-    const date = instantToDate(at, policy.timezone);
-    const one = { teacherNo, minute: minuteOf(instantToWall(at, policy.timezone).slice(11, 16)) ?? -1 };
+    const { date, second } = instantToLocal(at, policy.timezone);
+    const one = { teacherNo, minute: Math.floor(second / 60) };
     const ofDay = byDate.get(date);
     if (ofDay) ofDay.push(one);
     else byDate.set(date, [one]);

@@ -4,7 +4,7 @@
  */
 import type { Direction } from '../core/punch-words.js';
 import type { LocalDate } from '../core/time.js';
-import { instantToDate, instantToWall, wallDate, type Instant } from '../core/time.js';
+import { instantToDate, instantToLocal, wallDate, type Instant } from '../core/time.js';
 import type { DayPunch, DayQuestion, Enrolment, IgnoredReason, RivalClass } from './day-credit.js';
 import { effectiveTime, type TimedBy } from './effective-time.js';
 import { planSessions, type PlannedSession, type SessionId, type SlotKind } from './grid.js';
@@ -41,9 +41,8 @@ export type Verdict =
 export function timePunch(punch: DayPunch, policy: Policy): TimedPunch {
   const { at, by } = effectiveTime(punch, policy.clock);
   if (at === null) return { punch, at, by, date: '', second: -1 };
-  const wall = instantToWall(at, policy.timezone);
-  const [hour = 0, minute = 0, second = 0] = wall.slice(11).split(':').map(Number);
-  return { punch, at, by, date: wallDate(wall), second: hour * 3600 + minute * 60 + second };
+  const { date, second } = instantToLocal(at, policy.timezone);
+  return { punch, at, by, date, second };
 }
 
 export function isEnrolled(enrolment: readonly Enrolment[] | null, date: LocalDate): boolean {

@@ -1,8 +1,10 @@
 import fc from 'fast-check';
+import { DateTime } from 'luxon';
 import { describe, expect, test } from 'vitest';
 import {
   addDays,
   instantToDate,
+  instantToLocal,
   instantToWall,
   linkedController,
   parseIso,
@@ -133,4 +135,32 @@ test('a stepped clock stands still, wakes what is due, and never goes back', asy
   expect([woken, clock.now(), clock.ticks()]).toEqual([1, 1500, 500]);
   clock.advanceTo(10 as Instant);
   expect(clock.now()).toBe(1500);
+});
+
+test('local times by quarters of an hour are those that each instant looked up alone would have', () => {
+  const zones = [
+    'Asia/Shanghai',
+    'Europe/Berlin',
+    'Asia/Kathmandu',
+    'Australia/Lord_Howe',
+    'Africa/Monrovia',
+  ] as Zone[];
+  const moments = fc.oneof(
+    fc.integer({ min: -2_500_000_000_000, max: 4_000_000_000_000 }),
+    // Clocks change: Berlin and Lord Howe in 2023, Shanghai from its mean time in 1901, Monrovia by 44.5 minutes in 1972.
+    ...[1_679_792_400_000, 1_680_361_200_000, -2_177_481_943_000, 63_593_070_000].map((turn) =>
+      fc.integer({ min: turn - 2_000_000, max: turn + 2_000_000 }),
+    ),
+  );
+  fc.assert(
+    fc.property(moments, fc.constantFrom(...zones), (ms, where) => {
+      const alone = DateTime.fromMillis(ms, { zone: where });
+      const wall = instantToWall(ms as Instant, where);
+      expect(wall).toBe(alone.toFormat('yyyy-MM-dd HH:mm:ss'));
+      const { date, second } = instantToLocal(ms as Instant, where);
+      expect(date).toBe(wall.slice(0, 10));
+      expect(second).toBe(alone.hour * 3600 + alone.minute * 60 + alone.second);
+    }),
+    { numRuns: 2000 },
+  );
 });

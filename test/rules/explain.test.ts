@@ -23,7 +23,7 @@ test('every code that the rules can write has a sentence', () => {
     'MAKEUP_UNNEEDED',
     'OUTAGE',
   ];
-  const slots = ['DEVICE', 'CORRECTED', 'RECEIVED', 'MAKEUP', 'EMPTY'].map((code) => `SLOT_${code}`);
+  const slots = ['DEVICE', 'CORRECTED', 'RECEIVED', 'REVIEWED', 'MAKEUP', 'EMPTY'].map((code) => `SLOT_${code}`);
   const codes = [...lessonCodes, ...reasons, ...slots, ...sessions.map((code) => `SESSION_${code}`)];
   expect(reasons).toHaveLength(9);
   expect(lessonCodes.length).toBeGreaterThan(9);
