@@ -120,7 +120,7 @@ export function importClass(
       ...planned,
       rosterHash: rosterHash || putRoster(store, definition, versions.roster, by),
       timetableHash:
-        timetableHash || putTimetable(store, definition.classNo, versions.timetable, definition.days, by.at),
+        timetableHash || putTimetable(store, definition.classNo, versions.timetable, definition.days, by),
     };
     const rows = keepReason(store, before, definition, outcome, by.at);
     const data = eventData(store, { before, definition, outcome, by, rows });

@@ -240,15 +240,16 @@ export function putTimetable(
   classNo: string,
   version: number,
   days: readonly ClassDay[],
-  at: Instant,
+  by: { readonly source: string; readonly importedBy: string; readonly at: Instant },
 ): string {
   const body = canonicalJson(days);
   const hash = textDigest(body);
   store.db
     .prepare(
-      'INSERT INTO class_timetable (class_no, version, hash, hours, body, imported_at) VALUES (?, ?, ?, ?, ?, ?)',
+      `INSERT INTO class_timetable (class_no, version, hash, hours, body, imported_at, source, imported_by)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
     )
-    .run(classNo, version, hash, plannedLessons(days), body, at);
+    .run(classNo, version, hash, plannedLessons(days), body, by.at, by.source, by.importedBy);
   return hash;
 }
 

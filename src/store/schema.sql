@@ -289,6 +289,8 @@ CREATE TABLE class_timetable (
   hours       INTEGER NOT NULL CHECK (hours > 0),                -- planned lessons in all
   body        TEXT NOT NULL CHECK (json_valid(body)),            -- the days with their lessons
   imported_at INTEGER NOT NULL,
+  source      TEXT,                                              -- where the import came from; NULL: imported before that was kept
+  imported_by TEXT,
   PRIMARY KEY (class_no, version)
 ) STRICT, WITHOUT ROWID;
 

@@ -94,6 +94,9 @@ CREATE TABLE class_seal (
   sealed_at INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 
+ALTER TABLE class_timetable ADD COLUMN source TEXT;
+ALTER TABLE class_timetable ADD COLUMN imported_by TEXT;
+
 CREATE TRIGGER class_draft_no_update BEFORE UPDATE ON class_draft BEGIN SELECT RAISE(ABORT, 'a draft version is never changed'); END;
 CREATE TRIGGER class_draft_no_delete BEFORE DELETE ON class_draft BEGIN SELECT RAISE(ABORT, 'a draft version is kept'); END;
 CREATE TRIGGER class_change_no_update BEFORE UPDATE ON class_change BEGIN SELECT RAISE(ABORT, 'a reason is never changed'); END;
