@@ -7,6 +7,7 @@
  */
 import { systemCode } from '../core/errors.js';
 import { checkClasses } from './check-classes.js';
+import { checkEvidence } from './check-evidence.js';
 import { checkBatches, checkBatchContents, checkReceipts, checkUpstreams } from './check-outbox.js';
 import { createChainWalk } from './chain.js';
 import { openReadOnly, openScratch } from './database.js';
@@ -214,6 +215,7 @@ const CHECKS: readonly (readonly [promise: number, check: (context: CheckContext
   [11, checkWork],
   [13, checkGuards],
   [16, checkClasses],
+  [17, checkEvidence],
   [15, checkReferences],
 ];
 
