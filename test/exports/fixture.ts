@@ -226,9 +226,6 @@ export function attendanceFixture(count = 60): AttendanceTable {
     slotTotals: totalsOf(people),
     makeups: drawn.flatMap((one) => one.makeups).sort((a, b) => (a.date < b.date ? -1 : a.date > b.date ? 1 : 0)),
     flags: flagsOf(people),
-    notes: [{ date: date('2026-03-05'), text: '下午停电半小时，课程顺延', by: '南宫老师', on: date('2026-03-05') }],
-    thresholds: { attendancePercent: 80, examPercent: 95 },
-    hours: { timetable: 92, attended: 92, delivered: null },
     notes: [
       { date: date('2026-03-09'), text: '上午停电两小时，监控画面中断', by: '南宫老师', on: date('2026-03-09') },
       { date: null, text: '全班已于开班首日完成实名核对', by: '西门教务', on: date('2026-03-02') },
