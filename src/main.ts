@@ -7,7 +7,9 @@ import { readFileSync } from 'node:fs';
 import { Command } from 'commander';
 import { action, JSON_FLAG, positive, repeatable, SET_WORDS, stopSignal, whole } from './commands/command-line.js';
 import { EXIT } from './commands/console.js';
+import { policyCommands } from './commands/policy-commands.js';
 import { terminalCommands } from './commands/terminal-commands.js';
+import { totalsCommands } from './commands/totals-commands.js';
 import { examples, helpTitle, wrongUsage } from './commands/usage.js';
 import { DRIVERS } from './drivers/index.js';
 
@@ -199,6 +201,8 @@ daemonCommands(program);
 terminalCommands(program, DRIVERS);
 peopleCommands(program);
 recordCommands(program);
+totalsCommands(program, DRIVERS, version);
+policyCommands(program, DRIVERS);
 
 try {
   await program.parseAsync();

@@ -6,7 +6,7 @@
  * Throws GatewayError (`bad-policy`, `unknown-preset`, `policy-unsigned`, `policy-keys-bad`).
  */
 import { readdirSync, readFileSync, statSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { fail, GatewayError, systemCode } from './core/errors.js';
 import { fileFault, nearestWord, readLocated, type FileFault } from './core/faults.js';
@@ -29,7 +29,7 @@ export interface PoliciesOptions {
   readonly presetsDir?: string | undefined;
   /** Layers of this site, `<id>.yaml`; null: there are none. */
   readonly dir?: string | null | undefined;
-  /** JWK set of those who may sign layers; null: nobody. */
+  /** JWK set of those who may sign layers; null: nobody may; not given: signatures are read and cannot be checked. */
   readonly keysFile?: string | null | undefined;
 }
 
@@ -54,7 +54,7 @@ export interface Policies {
 }
 
 export function openPolicies(options: PoliciesOptions): Policies {
-  const { site, presetsDir = POLICY_DIR, dir = null, keysFile = null } = options;
+  const { site, presetsDir = POLICY_DIR, dir = null, keysFile } = options;
   const presets = presetNames(presetsDir);
   const local = dir === null ? [] : presetNames(dir).filter((name) => !presets.includes(name));
   const names = [...presets, ...local];
@@ -62,9 +62,10 @@ export function openPolicies(options: PoliciesOptions): Policies {
     if (presets.includes(name)) return readNamed(join(presetsDir, `${name}.yaml`), name, true);
     return dir !== null && local.includes(name) ? readNamed(join(dir, `${name}.yaml`), name, false) : null;
   };
-  const keys = (): PolicyKeys => (keysFile === null ? new Map() : readPolicyKeys(keysFile));
+  const keys = (): PolicyKeys | null =>
+    keysFile === undefined ? null : keysFile === null ? new Map() : readPolicyKeys(keysFile);
   /** Unreadable keys are told by `faults`; a signature cannot be good meanwhile. */
-  const keysOrNone = (): PolicyKeys => {
+  const keysOrNone = (): PolicyKeys | null => {
     try {
       return keys();
     } catch (error) {
@@ -96,11 +97,14 @@ export function openPolicies(options: PoliciesOptions): Policies {
       if (found === null) return [];
       return [...found.faults, ...found.layers.flatMap((layer) => signatureFaults(layer, keysFile))];
     },
-    composeFile: (file) => composedOf(readPolicyText(file, false), beside(file, { find, names, keys: keysOrNone() })),
+    composeFile: (file) =>
+      composedOf(readPolicyText(file, isIn(file, presetsDir)), beside(file, { find, names, keys: keysOrNone() })),
     faults: () => [...dirFaults(dir, presets), ...keysFaults(keysFile)],
   };
   return self;
 }
+
+const isIn = (file: string, dir: string): boolean => dirname(resolve(file)) === resolve(dir);
 
 type Context = Parameters<typeof composePolicy>[1];
 
@@ -154,11 +158,12 @@ function readNamed(file: string, name: string, shipped: boolean): Found {
   return { faults: [fileFault('wrong-value', words, placeOf(found.root, ['id']), 'id')] };
 }
 
-function isUsable(layer: PolicyLayer): boolean {
+/** Whether a class may use what this layer gives. */
+export function isUsable(layer: PolicyLayer): boolean {
   return layer.shipped || layer.signature.state === 'good';
 }
 
-function signatureFaults(layer: PolicyLayer, keysFile: string | null): readonly FileFault[] {
+export function signatureFaults(layer: PolicyLayer, keysFile: string | null | undefined): readonly FileFault[] {
   if (isUsable(layer)) return [];
   const context = { policy: layer.id, ...signatureWords(layer, keysFile) };
   return [fileFault('policy-unsigned', context, layer.signedAt, 'signature')];
@@ -179,7 +184,7 @@ const STATES: Readonly<Record<SignatureState, readonly [string, string]>> = {
 /** Why a signature does not stand, as context of an error. */
 export function signatureWords(
   layer: PolicyLayer,
-  keysFile: string | null,
+  keysFile: string | null | undefined,
 ): { readonly reason: string; readonly reasonZh: string } {
   const { state, keyId } = layer.signature;
   const [en, zh] = STATES[state];
@@ -207,8 +212,8 @@ export function readPolicyKeys(file: string): PolicyKeys {
   return keys;
 }
 
-function keysFaults(file: string | null): readonly FileFault[] {
-  if (file === null) return [];
+function keysFaults(file: string | null | undefined): readonly FileFault[] {
+  if (file === null || file === undefined) return [];
   try {
     readPolicyKeys(file);
     return [];
@@ -259,7 +264,10 @@ export function checkPolicyText(file: string, text: string): CheckedPolicy {
 /** Reads one policy file, its layers unchecked for signatures. Throws `bad-policy` with the line of the first fault. */
 export function loadPolicyFile(file: string): { readonly policy: Policy; readonly plain: unknown } {
   const { find, names } = shippedOnly();
-  const { policy, plain, faults } = composedOf(readPolicyText(file, false), beside(file, { find, names, keys: null }));
+  const { policy, plain, faults } = composedOf(
+    readPolicyText(file, isIn(file, POLICY_DIR)),
+    beside(file, { find, names, keys: null }),
+  );
   if (policy === null) throw badPolicy(faults[0], faults[0]?.file ?? file);
   return { policy, plain };
 }

@@ -858,6 +858,13 @@ export const ERRORS = {
     '无法读取政策文件：{reason}。',
     '请检查文件名和权限，并确认是 UTF-8 文本。',
   ),
+  'policy-no-class': entry(
+    'settings',
+    'There is no class {classNo} with a policy of its own; known: {known}.',
+    'Write the number of an activated class; a draft takes its policy when it is activated.',
+    '没有已启用的班级 {classNo}；已有：{known}。',
+    '请填写已启用班级的编号；草稿在启用时才确定政策。',
+  ),
   'policy-unknown': entry(
     'settings',
     'There is no policy "{name}"; known: {known}.',
