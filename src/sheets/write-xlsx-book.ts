@@ -7,7 +7,7 @@ import { fail } from '../core/errors.js';
 
 export interface CellStyle {
   readonly bold?: boolean;
-  /** Points; 11 when left out. */
+  /** Points; that of the workbook when left out. */
   readonly size?: number;
   /** `RRGGBB`. */
   readonly color?: string;
@@ -108,6 +108,8 @@ export interface Sheet {
 
 export interface Workbook {
   readonly title: string;
+  /** Points of the standard font, in whose characters columns are measured; 11 when left out. */
+  readonly fontSize?: number;
   readonly sheets: readonly Sheet[];
 }
 

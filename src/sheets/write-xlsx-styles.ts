@@ -6,7 +6,8 @@ import type { CellStyle } from './write-xlsx-book.js';
 import { xmlText } from './write-xlsx-text.js';
 
 const FONT = '宋体';
-const SIZE = 11;
+/** Points, where the workbook says nothing. */
+export const STANDARD_SIZE = 11;
 /** Numbers of the formats that every spreadsheet program knows (ECMA-376 part 1, 18.8.30); 164 is the first of our own. */
 const FORMATS = { text: 49, '0': 1, '0.0': 164, '0.00': 2 } as const;
 
@@ -29,8 +30,8 @@ function createNumbers(...first: readonly string[]): { of(text: string): number;
   };
 }
 
-export function createStyleBook(): StyleBook {
-  const fonts = createNumbers(fontXml({}));
+export function createStyleBook(size: number = STANDARD_SIZE): StyleBook {
+  const fonts = createNumbers(fontXml({}, size));
   // The first two fills are the format's own, whatever a file says.
   const fills = createNumbers(
     '<fill><patternFill patternType="none"/></fill>',
@@ -38,7 +39,7 @@ export function createStyleBook(): StyleBook {
   );
   const borders = createNumbers(borderXml(undefined));
   const numberOf = (style: CellStyle, asText: boolean): string => {
-    const font = fonts.of(fontXml(style));
+    const font = fonts.of(fontXml(style, size));
     const fill = style.fill === undefined ? 0 : fills.of(fillXml(style.fill));
     const border = borders.of(borderXml(style.border));
     const format = style.format === undefined ? 0 : FORMATS[style.format];
@@ -75,10 +76,10 @@ export function createStyleBook(): StyleBook {
 const list = (name: string, items: readonly string[]): string =>
   `<${name} count="${items.length}">${items.join('')}</${name}>`;
 
-function fontXml(style: CellStyle): string {
+function fontXml(style: CellStyle, size: number): string {
   const bold = style.bold === true ? '<b/>' : '';
   const color = style.color === undefined ? '' : `<color rgb="FF${xmlText(style.color)}"/>`;
-  return `<font>${bold}<sz val="${style.size ?? SIZE}"/>${color}<name val="${FONT}"/><family val="3"/><charset val="134"/></font>`;
+  return `<font>${bold}<sz val="${style.size ?? size}"/>${color}<name val="${FONT}"/><family val="3"/><charset val="134"/></font>`;
 }
 
 const fillXml = (color: string): string =>

@@ -33,7 +33,7 @@ export async function xlsxBytes(book: Workbook): Promise<Uint8Array> {
 function partsOf(book: Workbook): ReadonlyMap<string, Uint8Array> {
   const parts = new Map<string, Uint8Array>();
   const put = (name: string, xml: string): void => void parts.set(name, Buffer.from(XML + xml, 'utf8'));
-  const styles = createStyleBook();
+  const styles = createStyleBook(book.fontSize);
   const texts = new Map<string, number>();
   const shared = (text: string): number => {
     const number = texts.get(text) ?? texts.size;
