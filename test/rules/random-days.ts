@@ -58,6 +58,7 @@ const base = loadPreset('baotou-2023');
 const DATES = ['2023-03-06', '2023-02-28', '2024-02-29', '2023-12-31', '2023-03-26', '2023-10-29'] as LocalDate[];
 const AROUND = new Map(DATES.map((date) => [date, [addDays(date, -1), date, addDays(date, 1)] as const]));
 const SLOTS: readonly SlotId[] = ['AM_IN', 'AM_OUT', 'PM_IN', 'PM_OUT'];
+const SOME_TIME = instant(1_678_000_000_000);
 const TERMINALS = ['T1', 'T2', 'T9'] as const;
 
 export interface Wanted {
@@ -160,7 +161,7 @@ function randomSessions(roll: Dice, policy: Policy): readonly Session[] {
     const after = (minuteOf(am.end) ?? 0) + roll.pick([0, 1, 30, 60, 61, 120, 121]);
     const pm = gridOf('PM', after, 1 + roll.int(4), minutes, breakMinutes);
     const sessions = roll
-      .pick<readonly Session[]>([[am, pm], [am, pm], [pm, am], [am, pm], [am], [pm], []])
+      .pick<readonly Session[]>([[am, pm], [am, pm], [pm, am], [am, pm], [am], [pm], [am, pm], [am, pm], []])
       .map((one) => (roll.chance(12) ? { ...one, online: true } : one));
     if (planSessions(sessions, policy).faults.length === 0) return sessions;
   }
@@ -169,6 +170,8 @@ function randomSessions(roll: Dice, policy: Policy): readonly Session[] {
 function randomEnrolment(roll: Dice, date: LocalDate): readonly Enrolment[] | null {
   const [before, , after] = AROUND.get(date) ?? [date, date, date];
   return roll.pick<readonly Enrolment[] | null>([
+    null,
+    null,
     null,
     null,
     [{ from: date, to: null }],
@@ -188,44 +191,56 @@ function randomEnrolment(roll: Dice, date: LocalDate): readonly Enrolment[] | nu
   ]);
 }
 
+interface Edge {
+  readonly minute: number;
+  readonly direction: 'in' | 'out';
+}
+
 /** Minutes at which the rules change their mind. */
-function edges(sessions: readonly Session[]): readonly number[] {
+function edges(sessions: readonly Session[]): readonly Edge[] {
   return sessions.flatMap(({ start, end }) => {
     const [from, to] = [minuteOf(start) ?? 0, minuteOf(end) ?? 0];
     const cut = Math.floor((from + to) / 2);
-    return [from - 31, from - 30, from, from + 14, from + 15, from + 16, from + 69, from + 70, from + 71, cut, cut + 1]
-      .concat([to - 71, to - 70, to - 69, to - 16, to - 15, to - 14, to, to + 29, to + 30, to + 31])
-      .filter((minute) => minute >= 0 && minute < 1440);
+    const around = { in: [-31, -30, 0, 14, 15, 16, 69, 70, 71], out: [-71, -70, -69, -16, -15, -14, 0, 29, 30, 31] };
+    return [...around.in.map((by) => from + by), cut]
+      .map((minute): Edge => ({ minute, direction: 'in' }))
+      .concat([cut + 1, ...around.out.map((by) => to + by)].map((minute) => ({ minute, direction: 'out' })))
+      .filter(({ minute }) => minute >= 0 && minute < 1440);
   });
 }
 
 function randomPunches(roll: Dice, date: LocalDate, sessions: readonly Session[], zone: Zone): readonly DayPunch[] {
-  const minutes = edges(sessions);
+  const places = edges(sessions);
+  // Two days of three are such as a classroom sees: right clocks, right terminals, faces.
+  const odd = roll.chance(33);
+  const rare = <T>(usual: T, others: readonly T[]): T => (roll.chance(odd ? 60 : 4) ? roll.pick(others) : usual);
   const count = roll.pick([0, 1, 2, 3, 4, 4, 4, 5, 6, 9]);
   const punches: DayPunch[] = [];
   for (let n = 1; n <= count; n += 1) {
     const before = punches.at(-1);
-    const minute = minutes.length > 0 && roll.chance(75) ? roll.pick(minutes) : roll.int(1440);
-    const day = (AROUND.get(date) ?? [])[roll.pick([1, 1, 1, 1, 1, 1, 1, 1, 0, 2])] ?? date;
+    const edge = places.length > 0 && roll.chance(85) ? roll.pick(places) : null;
+    const minute = edge?.minute ?? roll.int(1440);
+    const day = (AROUND.get(date) ?? [])[rare(1, [1, 1, 0, 2])] ?? date;
     let wall = `${day} ${minuteText(minute)}:${roll.pick(['00', '00', '01', '30', '59'])}` as WallTime;
-    if (before && roll.chance(10)) wall = before.wallTime;
-    if (roll.chance(3)) wall = roll.pick(['2000-00-00 00:00:00', '2023-02-30 08:21:00'] as WallTime[]);
+    if (before && roll.chance(8)) wall = before.wallTime;
+    if (odd && roll.chance(6)) wall = roll.pick(['2000-00-00 00:00:00', '2023-02-30 08:21:00'] as WallTime[]);
     const told = wallToInstant(wall, zone);
-    const near =
-      told ?? wallToInstant(`${date} ${minuteText(minute)}:00` as WallTime, zone) ?? instant(1_678_000_000_000);
+    const near = told ?? wallToInstant(`${date} ${minuteText(minute)}:00` as WallTime, zone) ?? SOME_TIME;
     punches.push({
       n,
-      terminal: roll.pick(TERMINALS),
+      terminal: rare(roll.pick(['T1', 'T1', 'T1', 'T2']), TERMINALS),
       wallTime: wall,
       instant: told,
-      rx: instant(near + roll.pick([0, 2000, 2999, 61_000, 7_200_000, 86_400_000])),
-      offsetSeconds: roll.pick([0, 0, 0, 0, 30, -30, 31, -31, 300, -600, 600, 601, null]),
-      offsetAgeSeconds: roll.pick([0, 0, 0, 86_400, 86_401, null]),
-      delivery: roll.chance(70) ? 'live' : 'backfill',
-      verify: roll.pick(['face', 'face', 'face', 'face', 'card', 'password']),
-      score: roll.pick([null, 59, 60, 99]),
-      direction: roll.pick(['in', 'out', 'unknown']),
-      ...(roll.chance(25) ? { reviewed: roll.chance(20) ? null : instant(near + roll.pick([0, 600_000, 999])) } : {}),
+      rx: instant(near + rare(2000, [0, 2999, 61_000, 7_200_000, 86_400_000])),
+      offsetSeconds: rare<number | null>(0, [30, -30, 31, -31, 300, -600, 600, 601, null]),
+      offsetAgeSeconds: rare<number | null>(0, [86_400, 86_401, null]),
+      delivery: rare('live', ['backfill'] as const),
+      verify: rare('face', ['card', 'password']),
+      score: rare<number | null>(null, [59, 60, 99]),
+      direction: rare(edge?.direction ?? 'unknown', ['in', 'out', 'unknown'] as const),
+      ...(odd && roll.chance(40)
+        ? { reviewed: roll.chance(20) ? null : instant(near + roll.pick([0, 600_000, 999])) }
+        : {}),
     });
   }
   return punches;
@@ -237,9 +252,9 @@ function randomOutage(
   sessions: readonly Session[],
   zone: Zone,
 ): DayQuestion['outages'][number] {
-  const minutes = edges(sessions);
-  const minute = minutes.length > 0 ? roll.pick(minutes) : roll.int(1440);
-  const from = wallToInstant(`${date} ${minuteText(minute)}:00` as WallTime, zone) ?? instant(1_678_000_000_000);
+  const places = edges(sessions);
+  const minute = places.length > 0 ? roll.pick(places).minute : roll.int(1440);
+  const from = wallToInstant(`${date} ${minuteText(minute)}:00` as WallTime, zone) ?? SOME_TIME;
   const start = instant(from - roll.pick([0, 1000, 90_000_000]));
   return {
     from: start,
