@@ -5,10 +5,9 @@
  * Reads only. Nothing of the machine enters: two people who recompute the same database see the same differences.
  */
 import type { LocalDate } from '../core/time.js';
-import { RULES_ENGINE, type DayCredit, type ExplanationLine } from '../rules/day-credit.js';
+import { RULES_ENGINE, type DayCredit, type DayQuestion, type ExplanationLine } from '../rules/day-credit.js';
 import { creditDay, hasResult, usedPunches } from '../rules/day.js';
 import type { CreditFact, JsonValue, Numbered } from '../rules/facts.js';
-import type { Policy } from '../rules/policy.js';
 import { creditsOf, pendingDays } from '../store/credits.js';
 import type { Store } from '../store/store.js';
 import type { ClassIndex } from './class-index.js';
@@ -27,38 +26,35 @@ export interface ComparedDay {
   readonly recorded: Numbered<CreditFact> | null;
   /** Null: there is no result for this person and date. */
   readonly computed: DayCredit | null;
+  /** What was asked; null: the person is on the roster no more. */
+  readonly question: DayQuestion | null;
   /** Waits to be computed by the daemon, so a difference is no fault. */
   readonly pending: boolean;
 }
 
-export interface RecomputeRange extends QuestionRange {
-  /** Tried instead of the policy of the class. */
-  readonly policy?: Policy | null;
-}
-
 /**
  * Every day of a class that has a result or should have one, by person in the order of the roster and by date; then what is
- * recorded of people who are on the roster no more. Throws `bad-timetable` where the timetable does not fit a tried policy.
+ * recorded of people who are on the roster no more. Throws `bad-timetable` where the timetable does not fit the policy.
  */
 export function* compareClass(
   source: Source,
   index: ClassIndex,
   classNo: string,
-  range: RecomputeRange = {},
+  range: QuestionRange = {},
 ): Generator<ComparedDay> {
-  const { from = null, to = null, traineeNo = null, policy = null } = range;
+  const { from = null, to = null, traineeNo = null } = range;
   const pending = pendingDays(source.db);
   const recorded = new Map(creditsOf(source.db, classNo).map((credit) => [credit.id, credit]));
   for (const asked of createQuestions(source, index).all(classNo, range)) {
     const { question } = asked;
-    const credit = creditDay(question, policy ?? asked.policy);
+    const credit = creditDay(question, asked.policy);
     const id = `${classNo}/${question.traineeNo}/${question.date}`;
     const before = recorded.get(id) ?? null;
     recorded.delete(id);
     const computed = hasResult(question, credit) ? credit : null;
     if (before === null && computed === null) continue;
     const { traineeNo: whose, date } = question;
-    yield { id, classNo, traineeNo: whose, date, recorded: before, computed, pending: pending.has(id) };
+    yield { id, classNo, traineeNo: whose, date, recorded: before, computed, question, pending: pending.has(id) };
   }
   for (const [id, before] of recorded) {
     const { date } = before;
@@ -72,6 +68,7 @@ export function* compareClass(
       date,
       recorded: before,
       computed: null,
+      question: null,
       pending: pending.has(id),
     };
   }
