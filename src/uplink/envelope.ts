@@ -29,7 +29,10 @@ export type MessageType =
   | 'att-done+jws'
   | 'att-ticket+jws'
   | 'att-pic+jws'
-  | 'att-keys+jws';
+  | 'att-keys+jws'
+  // On paper, in a QR code; never sent.
+  | 'rollcall-trainee+jws'
+  | 'rollcall-table+jws';
 
 /** The `cty` a type may carry when its payload is gzip; a type that is not listed is never compressed. */
 const COMPRESSED: Partial<Record<MessageType, string>> = {
