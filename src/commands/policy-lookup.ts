@@ -76,8 +76,10 @@ export function policyPlace(config: string | undefined, options: PolicyOptions, 
 export function findPolicy(word: string, place: PolicyPlace): Lookup {
   const { policies } = place;
   const composed = policies.compose(word) ?? (existsSync(word) ? policies.composeFile(word) : null);
-  if (composed !== null)
-    return composed.policy === null ? { faults: composed.faults } : { ...composed, policy: composed.policy };
+  if (composed !== null) {
+    const { policy, faults, layers, origin } = composed;
+    return policy === null ? { faults } : { policy, layers, origin };
+  }
   const pinned = /^[0-9a-f]{6,64}$/.test(word)
     ? place.classes().find((one) => one.policy.sha256.startsWith(word))
     : undefined;

@@ -131,7 +131,14 @@ function summary(same: boolean, differences: readonly PolicyDifference[]): strin
 
 function differenceLines(one: PolicyDifference): readonly string[] {
   const lines = [one.path, `    ${one.zh} · ${one.en}`];
+  if (one.path === 'basis') {
+    const [before, after] = [texts(one.before), texts(one.after)];
+    const gone = before.filter((text) => !after.includes(text)).map((text) => `  A ${text}`);
+    return [...lines, ...gone, ...after.filter((text) => !before.includes(text)).map((text) => `  B ${text}`)];
+  }
   const line = (mark: string, value: unknown, source: string | null): string =>
-    `  ${mark} ${valueText(value)}    ${sourceText(source)}`;
+    `  ${mark} ${valueText(value)}${one.head ? '' : `    ${sourceText(source)}`}`;
   return [...lines, line('A', one.before, one.sourceBefore), line('B', one.after, one.sourceAfter)];
 }
+
+const texts = (value: unknown): readonly string[] => (Array.isArray(value) ? value.map(String) : []);

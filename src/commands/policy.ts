@@ -11,7 +11,7 @@ import { contentOf, idOf, type ComposedPolicy } from '../rules/policy-layers.js'
 import { checkSignature, policyKeys, policySigner, type PolicySigner } from '../rules/policy-signature.js';
 import { EXIT, type Console } from './console.js';
 import { policyPlace, tellFaults, type PolicyOptions, type PolicyPlace } from './policy-lookup.js';
-import { headLines, SIGNATURES } from './policy-words.js';
+import { headLines } from './policy-words.js';
 
 /** Exit code 0 when every file is good, else 2. An unsigned layer is good and told so: it is signed when it is finished. */
 export function runPolicyValidate(
@@ -51,14 +51,10 @@ function validateOne(file: string, { policies, settings }: PolicyPlace, io: Cons
   }
   io.out(`${file}: 正确 good`);
   for (const line of headLines(policy, layers)) io.out(`  ${line}`);
-  const top = layers.at(-1);
-  if (top && !top.shipped) {
-    io.out(`  ${SIGNATURES[top.signature.state]}`);
-    if (top.signature.state === 'absent')
-      io.out(
-        '  签名后 SHA-256 会改变；班级只能使用已签名的层。 Signing changes the SHA-256; a class can only use a signed layer.',
-      );
-  }
+  if (layers.at(-1)?.signature.state === 'absent' && layers.at(-1)?.shipped === false)
+    io.out(
+      '  签名后 SHA-256 会改变；班级只能使用已签名的层。 Signing changes the SHA-256; a class can only use a signed layer.',
+    );
   return true;
 }
 

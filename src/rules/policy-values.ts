@@ -19,6 +19,8 @@ export interface PolicyDifference {
   readonly path: string;
   readonly zh: string;
   readonly en: string;
+  /** Of the head of the file (name, version, area, basis): no value that rules anything, and without a source. */
+  readonly head: boolean;
   readonly before: unknown;
   readonly after: unknown;
   readonly sourceBefore: string | null;
@@ -39,7 +41,8 @@ export function comparePolicies(before: Policy, after: Policy): readonly PolicyD
     const { path, zh, en } = one;
     const same = JSON.stringify(one.value) === JSON.stringify(other.value) && one.source === other.source;
     const values = { before: one.value, after: other.value, sourceBefore: one.source, sourceAfter: other.source };
-    return same ? [] : [{ path, zh, en, ...values }];
+    const head = policyPaths().get(path)?.citable !== true;
+    return same ? [] : [{ path, zh, en, head, ...values }];
   });
 }
 
