@@ -47,7 +47,8 @@ const period = z.strictObject({ from: date, to: date });
 
 const sessionId = z.enum(['AM', 'PM']);
 
-const session = z.strictObject({
+/** One session of a day, whole or leaning on the policy's. */
+export const SESSION_SCHEMA = z.strictObject({
   id: sessionId,
   start: time.optional(),
   end: time.optional(),
@@ -61,7 +62,7 @@ const session = z.strictObject({
 
 /** A whole session, or the id of one of the policy's. */
 const sessions = z
-  .array(z.union([sessionId, session]))
+  .array(z.union([sessionId, SESSION_SCHEMA]))
   .min(1)
   .max(2);
 

@@ -149,8 +149,14 @@ function issueFaults(issue: core.$ZodIssue, root: Located, options: SchemaFaultO
     if (values.length > 0 && found !== undefined)
       return [notOneOfFault(String(found), values.map(String), place, path)];
   }
-  const [en = issue.message, zh = en] = limitWords(issue) ?? issue.message.split(HALVES);
+  const { en, zh } = issueWords(issue);
   return [fileFault('wrong-value', { reason: en, reasonZh: zh }, place, dotted(path))];
+}
+
+/** What a finding of a zod check about one value says, in both languages. */
+export function issueWords(issue: core.$ZodIssue): { readonly en: string; readonly zh: string } {
+  const [en = issue.message, zh = en] = limitWords(issue) ?? issue.message.split(HALVES);
+  return { en, zh };
 }
 
 function isKindIssue(issue: core.$ZodIssue): boolean {
