@@ -7,6 +7,7 @@
 import type { LocalDate } from '../core/time.js';
 import { RULES_ENGINE, type DayCredit, type DayQuestion, type ExplanationLine } from '../rules/day-credit.js';
 import { creditDay, hasResult, usedPunches } from '../rules/day.js';
+import { explainLine } from '../rules/explain.js';
 import type { CreditFact, JsonValue, Numbered } from '../rules/facts.js';
 import { creditsOf, pendingDays } from '../store/credits.js';
 import type { Store } from '../store/store.js';
@@ -163,7 +164,8 @@ const placeOf = ({ about, session, lesson, n, params }: ExplanationLine): string
   [about, session, lesson, about === 'punch' ? n : null, about === 'slot' ? params.slot : null].join('|');
 
 function changedLines(before: readonly ExplanationLine[], after: readonly ExplanationLine[]): DayDifference['lines'] {
-  const text = (line: ExplanationLine): string => JSON.stringify([line.code, line.n, line.params]);
+  // Limits that a line carries and does not say are nothing that people would see.
+  const text = (line: ExplanationLine): string => [placeOf(line), line.code, line.n, explainLine(line, 'zh')].join('|');
   const [old, now] = [new Set(before.map(text)), new Set(after.map(text))];
   const gone = before.filter((line) => !now.has(text(line)));
   const come = after.filter((line) => !old.has(text(line)));
