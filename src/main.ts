@@ -5,9 +5,11 @@
  */
 import { readFileSync } from 'node:fs';
 import { Command } from 'commander';
+import { classCommands } from './commands/class-commands.js';
 import { action, JSON_FLAG, positive, repeatable, SET_WORDS, stopSignal, whole } from './commands/command-line.js';
 import { EXIT } from './commands/console.js';
 import { policyCommands } from './commands/policy-commands.js';
+import { requestCommands } from './commands/request-commands.js';
 import { terminalCommands } from './commands/terminal-commands.js';
 import { totalsCommands } from './commands/totals-commands.js';
 import { examples, helpTitle, wrongUsage } from './commands/usage.js';
@@ -79,13 +81,19 @@ function peopleCommands(program: Command): void {
   const imports = program.command('import').description('导入 import');
   imports
     .command('class <file>')
-    .description('导入班级文件（花名册、课程表、考勤机） import a class: roster, timetable, terminals')
+    .description(
+      '导入班级文件；资料不全或未获审批的存为草稿 import a class; an incomplete or unapproved one becomes a draft',
+    )
+    .addHelpText('after', examples('import class class.yaml --by A01 --config /etc/rollcall/gateway.yaml'))
     .requiredOption('--config <file>', '设置文件 settings file')
+    .option('--by <name>', '经办人编号或账号 who imports: a number or account', 'cli')
+    .option('--dry-run', '只显示差异，不写入 only show the difference')
     .option(...JSON_FLAG)
     .action(
-      action(async (io, file: string, o: { config: string }) => {
+      action(async (io, file: string, o: { config: string; by: string; dryRun?: true }) => {
         const { runImportClass } = await import('./commands/import-class.js');
-        return runImportClass(file, o.config, { drivers: DRIVERS, env: process.env, version }, io);
+        const options = { drivers: DRIVERS, env: process.env, version, by: o.by, dryRun: o.dryRun === true };
+        return runImportClass(file, o.config, options, io);
       }),
     );
   imports
@@ -200,7 +208,9 @@ const program = new Command('rollcall')
 daemonCommands(program);
 terminalCommands(program, DRIVERS);
 peopleCommands(program);
+classCommands(program, DRIVERS, version);
 recordCommands(program);
+requestCommands(program, DRIVERS, version);
 totalsCommands(program, DRIVERS, version);
 policyCommands(program, DRIVERS);
 

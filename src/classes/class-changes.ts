@@ -2,8 +2,9 @@
  * Why an active class was changed, and what people remarked on it (R15). Rows are written once and never changed; the journal's
  * event holds each by its digest. Reasons and remarks are sealed to their row, because people write names into them.
  *
- * Writing happens only inside `store.transact`.
+ * `put…` is called inside `store.transact`.
  */
+import { fail } from '../core/errors.js';
 import type { Instant, LocalDate } from '../core/time.js';
 import type { JsonValue } from '../rules/facts.js';
 import { rowDigest, type KeptTable } from '../store/class-digest.js';
@@ -70,6 +71,26 @@ export function putNote(store: Store, note: NewNote): { readonly no: number; rea
     .prepare('INSERT INTO class_note (class_no, no, date, text, noted_by, noted_at) VALUES (?, ?, ?, ?, ?, ?)')
     .run(note.classNo, no, note.date, text, note.by, note.at);
   return { no, row: namedRow(store, 'class_note', note.classNo, no) };
+}
+
+/**
+ * Adds a remark and its event: a transaction of its own. Throws `class-unknown`. A sealed class may still be remarked on, because a
+ * remark changes no result.
+ */
+export function addNote(store: Store, note: NewNote): number {
+  const { classNo, date, by, at } = note;
+  if (store.db.prepare('SELECT 1 FROM class WHERE class_no = ?').get(classNo) === undefined)
+    throw fail('class-unknown', { classNo });
+  return store.transact((tx) => {
+    const { no, row } = putNote(store, note);
+    tx.addEvent({
+      kind: 'event',
+      what: 'class',
+      at,
+      data: { classId: classNo, state: 'note', no, date, by, rows: [row] },
+    });
+    return no;
+  });
 }
 
 /** Changes of the timetable in the order in which they were made. Reasons are personal data: who shows them answers for it (R70). */

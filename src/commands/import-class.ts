@@ -1,106 +1,109 @@
 /**
  * `rollcall import class FILE --config FILE`: checks a class file and imports it, printing every fault, or what the import
- * changed. Nothing is written when there is a single fault. No name and no document number is printed.
+ * changed. A whole class with its approval becomes active; an incomplete one, or one that nobody has approved, becomes or changes a
+ * draft, and what is missing is listed. Nothing is written when there is a single fault. No name and no document number is printed.
  *
  * Only one process may write the data directory (D3): while the daemon runs, the file is still checked, and the import is refused
  * with `store-locked` and its remedy.
  */
 import { readFileSync } from 'node:fs';
 import { basename } from 'node:path';
-import { openClasses, type PolicySource } from '../classes/classes.js';
-import { readClassFile } from '../classes/class-file.js';
+import type { Classes } from '../classes/classes.js';
+import { readClassParts } from '../classes/class-file.js';
 import type { ImportOutcome } from '../classes/class-import.js';
+import { openDraft, saveDraft, type DraftOutcome } from '../classes/drafts.js';
 import { fail, systemCode } from '../core/errors.js';
 import type { FileFault } from '../core/faults.js';
-import { instantToDate, systemClock, type Clock } from '../core/time.js';
-import type { Driver } from '../drivers/driver.js';
-import { openPolicies, type Policies } from '../policies.js';
-import { loadSettings, type LoadedSettings, type Settings } from '../settings.js';
-import { openStore } from '../store/database.js';
+import type { Store } from '../store/store.js';
 import { faultLines } from './check-config.js';
+import { openDesk, personOf, refuse, withStore, type ClassOptions } from './class-desk.js';
+import { draftLines, outcomeLines } from './class-words.js';
 import { EXIT, type Console } from './console.js';
 
-export interface ImportClassOptions {
-  readonly drivers: readonly Driver[];
-  readonly env: Readonly<Record<string, string | undefined>>;
-  readonly version: string;
-  readonly clock?: Clock;
-  readonly devicesDir?: string;
-  readonly policiesDir?: string;
+export interface ImportClassOptions extends ClassOptions {
+  /** Who imports; `cli` when not told. */
+  readonly by?: string;
+  /** Only tell what would change. */
+  readonly dryRun?: boolean;
 }
 
 const FILE_SIZE_BYTES_MAX = 1024 * 1024;
 
-/** Exit code 0 when the class is as the file says, 2 when file or settings have faults. Throws GatewayError for the rest. */
+/** Exit code 0 when the class or draft is as the file says, 2 when file or settings have faults. Throws GatewayError for the rest. */
 export async function runImportClass(
   file: string,
   configFile: string,
   options: ImportClassOptions,
   io: Console,
 ): Promise<number> {
-  const clock = options.clock ?? systemClock(() => false);
-  const { devicesDir, policiesDir, drivers, env } = options;
-  const loaded = loadSettings(configFile, {
-    env,
-    drivers,
-    ...(devicesDir === undefined ? {} : { devicesDir }),
-    ...(policiesDir === undefined ? {} : { policiesDir }),
-  });
-  const { settings } = loaded;
-  if (settings === null) return refuse(configFile, loaded.faults, io);
-
+  const desk = openDesk(configFile, options, io);
+  if (desk === null) return EXIT.usage;
+  const by = personOf('--by', options.by ?? 'cli');
   const text = readText(file);
-  const policies = presetPolicies(settings.policy, policiesDir);
-  const terminals = terminalIds(loaded);
-  const checked = readClassFile(file, text, {
-    today: instantToDate(clock.now(), settings.site.timeZone),
-    policy: policies.get,
-    policyNames: policies.names,
-    terminals,
-  });
+  const { policies, terminals, today } = desk;
+  const context = { today, policy: policies.get, policyNames: policies.names, terminals };
+  const early = readClassParts(file, text, context, null);
   // A class that is already active keeps an older policy, so this early look may not refuse what only the store can decide.
-  const isSure = checked.faults.every((fault) => fault.code !== 'not-one-of' && !fault.path.startsWith('timetable'));
-  if (checked.faults.length > 0 && isSure) return refuse(file, checked.faults, io);
-  return importWith({ settings, text, file, policies, terminals, clock, version: options.version }, io);
+  const isSure = early.faults.every((fault) => fault.code !== 'not-one-of' && !fault.path.startsWith('timetable'));
+  if (early.faults.length > 0 && isSure) return refuse(file, early.faults, io);
+  return withStore(desk, (store, classes) => {
+    const work = { file, text, by: { source: basename(file), importedBy: by, dryRun: options.dryRun === true } };
+    return importWith(store, classes, { ...work, at: desk.clock.now() }, io);
+  });
 }
 
 interface Work {
-  readonly settings: Settings;
-  readonly text: string;
   readonly file: string;
-  readonly policies: PolicySource;
-  readonly terminals: readonly string[];
-  readonly clock: Clock;
-  readonly version: string;
+  readonly text: string;
+  readonly by: { readonly source: string; readonly importedBy: string; readonly dryRun: boolean };
+  readonly at: Parameters<typeof saveDraft>[3]['at'];
 }
 
-function importWith(work: Work, io: Console): number {
-  const { settings, text, file, policies, terminals, clock, version } = work;
-  using store = openStore({ dir: settings.dataDir, clock, software: version });
-  const classes = openClasses(store, { clock, zone: settings.site.timeZone, policies, terminals });
-  const { definition, faults, notes } = classes.check(file, text);
-  if (definition === null) return refuse(file, faults, io);
-  const outcome = classes.import(definition, { source: basename(file), importedBy: 'cli' });
-  for (const note of notes) for (const line of faultLines(note, null)) io.err(line);
+function importWith(store: Store, classes: Classes, { file, text, by, at }: Work, io: Console): number {
+  const alone = readClassParts(file, text, classes.context(), null);
+  if (alone.content === null) return refuse(file, alone.faults, io);
+  const classNo = alone.content.cityClassNo;
+  if (classes.get(classNo) !== null) {
+    const { definition, faults, notes } = classes.check(file, text);
+    if (definition === null) return refuse(file, faults, io);
+    return tellImport(classes.import(definition, by), notes, by.dryRun, io);
+  }
+  const draft = openDraft(store, classNo);
+  const merged = readClassParts(file, text, classes.context(), draft?.content ?? null);
+  const { content, definition, faults, notes } = merged;
+  if (content === null) return refuse(file, faults, io);
+  if (!alone.isWhole || definition === null)
+    return tellDraft(saveDraft(store, content, classes.context(), { ...by, at }), notes, by.dryRun, io);
+  const known = draft === null ? {} : { draft: { version: draft.version, hash: draft.hash } };
+  return tellImport(classes.import(definition, { ...by, ...known }), notes, by.dryRun, io);
+}
+
+/** Prints what became of an active class. */
+export function tellImport(outcome: ImportOutcome, notes: readonly FileFault[], dryRun: boolean, io: Console): number {
+  tellNotes(notes, io);
   for (const note of outcome.notes) {
     const where = `${note.traineeNo} ${note.code} (${note.otherClassNo})`;
     io.err(`注意 note ${where}: ${note.zh} / ${note.en}`);
   }
-  if (io.json) io.out(JSON.stringify({ ok: true, ...outcome }));
-  else for (const line of outcomeLines(outcome)) io.out(line);
+  if (io.json) io.out(JSON.stringify({ ok: true, ...(dryRun ? { dryRun } : {}), ...outcome }));
+  else for (const line of outcomeLines(outcome, dryRun)) io.out(line);
   return EXIT.good;
 }
 
-/** Prints every fault; nothing was imported. */
-export function refuse(file: string, faults: readonly FileFault[], io: Console): number {
-  for (const fault of faults) {
-    if (io.json) io.out(JSON.stringify(fault));
-    for (const line of faultLines(fault, null)) io.err(line);
-  }
-  const errors = faults.filter((fault) => fault.severity === 'error').length;
-  if (io.json) io.out(JSON.stringify({ ok: false, file, errors }));
-  io.err(`${file}: 未导入，错误 ${errors} 处 / nothing imported, errors: ${errors}`);
-  return EXIT.usage;
+/** Prints what became of a draft. */
+export function tellDraft(outcome: DraftOutcome, notes: readonly FileFault[], dryRun: boolean, io: Console): number {
+  tellNotes(notes, io);
+  if (io.json) io.out(JSON.stringify({ ok: true, ...(dryRun ? { dryRun } : {}), ...outcome }));
+  else for (const line of draftLines(outcome, dryRun)) io.out(line);
+  if (outcome.state === 'ready')
+    io.err(
+      `资料已齐，可以启用：rollcall class activate ${outcome.classNo} --approval 文号 --by 姓名 / complete; it can be activated`,
+    );
+  return EXIT.good;
+}
+
+function tellNotes(notes: readonly FileFault[], io: Console): void {
+  for (const note of notes) for (const line of faultLines(note, null)) io.err(line);
 }
 
 function readText(file: string): string {
@@ -112,52 +115,4 @@ function readText(file: string): string {
     const reason = systemCode(error) ?? (error instanceof RangeError ? error.message : 'not UTF-8');
     throw fail('class-file-unreadable', { file, reason });
   }
-}
-
-/** The presets that came with the program (or those of `dir`) and the layers of the site. */
-export function presetPolicies(policy: Settings['policy'], dir: string | undefined): Policies {
-  return openPolicies({ site: policy.preset, dir: policy.dir, keysFile: policy.keysFile, presetsDir: dir });
-}
-
-/** Also those that are parked for a fault of their own: a class may be prepared before its terminal works. */
-export function terminalIds(loaded: LoadedSettings): readonly string[] {
-  const named = loaded.units.flatMap(({ unit }) =>
-    unit.startsWith('terminal:') ? [unit.slice('terminal:'.length)] : [],
-  );
-  return [...new Set([...named, ...(loaded.settings?.terminals.map((one) => one.id) ?? [])])];
-}
-
-const RESULT = {
-  created: '已导入 / imported',
-  changed: '已更新 / updated',
-  same: '无变化 / nothing changed',
-} as const;
-
-/** What the import did, for people. */
-export function outcomeLines(outcome: ImportOutcome): readonly string[] {
-  const { diff } = outcome;
-  const lines = [
-    `${outcome.classNo}: ${RESULT[outcome.result]}`,
-    `  学员 trainees ${outcome.trainees} · 上课日 class days ${outcome.classDays} · 策略 policy ${outcome.policy.id} v${outcome.policy.ver}`,
-    `  花名册 roster v${outcome.rosterVersion} ${outcome.rosterHash.slice(0, 16)} · 课程表 timetable v${outcome.timetableVersion} ${outcome.timetableHash.slice(0, 16)}`,
-  ];
-  if (diff === null || outcome.result === 'same') return lines;
-  const list = (mark: string, words: string, items: readonly string[]): void => {
-    if (items.length > 0) lines.push(`  ${mark} ${words}: ${items.join(', ')}`);
-  };
-  list('~', '班级信息 class', diff.head);
-  list('+', '新增学员 added', diff.roster.added);
-  list('-', '移除学员 removed', diff.roster.removed);
-  list(
-    '~',
-    '更改学员 changed',
-    diff.roster.changed.map((one) => `${one.traineeNo} (${one.fields.join(', ')})`),
-  );
-  list('~', '教师 teachers', diff.roster.teachers ? ['*'] : []);
-  list('+', '新增日期 dates added', diff.timetable.added);
-  list('-', '取消日期 dates removed', diff.timetable.removed);
-  list('~', '更改日期 dates changed', diff.timetable.changed);
-  const { hoursBefore, hoursAfter } = diff.timetable;
-  if (hoursBefore !== hoursAfter) lines.push(`  ~ 课时 hours: ${hoursBefore} -> ${hoursAfter}`);
-  return lines;
 }

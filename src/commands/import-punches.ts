@@ -20,7 +20,7 @@ import { loadSettings, type LoadedSettings, type Settings } from '../settings.js
 import { openStore } from '../store/database.js';
 import { openReader } from '../store/reader.js';
 import { EXIT, progressLine, type Console } from './console.js';
-import { presetPolicies, refuse, terminalIds } from './import-class.js';
+import { presetPolicies, refuse, terminalIds } from './class-desk.js';
 import { checkOptions, findDriver, guess, parseSets } from './options.js';
 import { refusedLine, serialOfLog, surveyLog, type Survey } from './punch-log.js';
 
