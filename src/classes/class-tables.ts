@@ -178,7 +178,7 @@ export function openTeachers(store: ClassSource, classNo: string, version: numbe
 }
 
 /** Keyed digest by which the same document is found again in other classes. */
-export function documentIndex(store: Store, type: DocumentType, number: string): string {
+export function documentIndex(store: Pick<Store, 'vault'>, type: DocumentType, number: string): string {
   return store.vault.index('class_trainee|document_number', `${type} ${number}`);
 }
 

@@ -39,7 +39,7 @@ export interface OnlineFile {
 
 export interface OnlineOutcome {
   readonly classNo: string;
-  /** `same`: this file was imported before, nothing was written. `checked`: it could be, and nothing was written. */
+  /** `same`: this file was imported before, nothing is written. `checked`: it can be, and nothing was written. */
   readonly result: 'imported' | 'same' | 'checked';
   readonly records: number;
   readonly trainees: number;
@@ -69,33 +69,34 @@ export function onlineFaults(record: ClassRecord, rows: readonly OnlineRow[], no
 }
 
 /**
- * Imports, or with `dryRun` only says what it would do. Throws `request-class`, `class-sealed`, and `online-file-faulty` when a row
- * cannot be right (`onlineFaults` tells them all); nothing is written then.
+ * What an import would do; writes nothing, so a reader beside the daemon is enough. Throws `request-class`, `class-sealed`, and
+ * `online-file-faulty` when a row cannot be right (`onlineFaults` tells them all).
  */
-export function importOnline(
-  store: Store,
-  file: OnlineFile,
-  { clock, dryRun = false }: { readonly clock: Clock; readonly dryRun?: boolean },
-): OnlineOutcome {
-  const record = loadClasses(store).find((one) => one.classNo === file.classNo);
-  if (!record) throw fail('request-class', { classNo: file.classNo });
-  if (sealOf(store, file.classNo) !== null) throw fail('class-sealed', { classNo: file.classNo });
-  const origin = markOf(file.origin);
-  const by = markOf(file.importedBy);
-  const known = store.db
+export function planOnline(source: Pick<Store, 'db'>, file: OnlineFile, now: Instant): OnlineOutcome {
+  const { classNo } = file;
+  const record = loadClasses(source).find((one) => one.classNo === classNo);
+  if (!record) throw fail('request-class', { classNo });
+  if (sealOf(source, classNo) !== null) throw fail('class-sealed', { classNo });
+  const known = source.db
     .prepare('SELECT 1 FROM class_online_import WHERE class_no = ? AND sha256 = ?')
-    .get(file.classNo, file.sha256);
-  const outcome = { ...countsOf(store, file), classNo: file.classNo };
-  if (known !== undefined) return { ...outcome, result: 'same' };
-  const at = clock.now();
-  const faults = onlineFaults(record, file.rows, at);
+    .get(classNo, file.sha256);
+  const counts = { ...countsOf(source, file), classNo };
+  if (known !== undefined) return { ...counts, result: 'same' };
+  const faults = onlineFaults(record, file.rows, now);
   const [first] = faults;
   if (first || file.rows.length === 0)
     throw fail('online-file-faulty', { file: file.source, faults: Math.max(1, faults.length), row: first?.row ?? 1 });
-  if (dryRun) return { ...outcome, result: 'checked' };
+  return { ...counts, result: 'checked' };
+}
+
+/** Imports. Throws as `planOnline`; nothing is written then. */
+export function importOnline(store: Store, file: OnlineFile, { clock }: { readonly clock: Clock }): OnlineOutcome {
+  const named = { ...file, origin: markOf(file.origin), importedBy: markOf(file.importedBy) };
+  const at = clock.now();
+  const outcome = planOnline(store, named, at);
+  if (outcome.result === 'same') return outcome;
   store.transact((tx) => {
-    const id = insert(store, { ...file, origin, importedBy: by }, at);
-    const event = onlineEvent(store.db, id);
+    const event = onlineEvent(store.db, insert(store, named, at));
     if (event) tx.addEvent(event);
     for (const day of daysOf(file.rows)) tx.touchDay({ classNo: file.classNo, ...day, cause: 'online' });
   });
@@ -145,9 +146,9 @@ function daysOf(rows: readonly OnlineRow[]): readonly { readonly traineeNo: stri
 const keyOf = (row: Pick<OnlineRow, 'traineeNo' | 'date' | 'lesson' | 'kind'>): string =>
   JSON.stringify([row.traineeNo, row.date, row.lesson, row.kind]);
 
-function countsOf(store: Store, file: OnlineFile): Omit<OnlineOutcome, 'classNo' | 'result'> {
+function countsOf({ db }: Pick<Store, 'db'>, file: OnlineFile): Omit<OnlineOutcome, 'classNo' | 'result'> {
   const before = new Map<string, number>();
-  const rows = store.db
+  const rows = db
     .prepare<[string], Pick<OnlineRow, 'traineeNo' | 'date' | 'lesson' | 'kind' | 'minutes'>>(
       `SELECT trainee_no AS traineeNo, date, lesson, kind, minutes FROM class_online WHERE class_no = ? ORDER BY import, row`,
     )

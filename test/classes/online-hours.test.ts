@@ -2,7 +2,7 @@
 import { expect, test } from 'vitest';
 import type { GatewayError } from '../../src/core/errors.js';
 import { loadEvidence } from '../../src/classes/evidence.js';
-import { importOnline, onlineFaults, type OnlineFile } from '../../src/classes/online-hours.js';
+import { importOnline, onlineFaults, planOnline, type OnlineFile } from '../../src/classes/online-hours.js';
 import type { OnlineRow } from '../../src/classes/sheet-online.js';
 import { by, classText, day, openBench, person, type Bench } from './class-fixture.js';
 
@@ -72,7 +72,7 @@ test('a later file corrects an earlier one, and the import says how many', () =>
   const later = file([row(2), row(3, { minutes: 90 }), row(9, { lesson: 'L3', minutes: 45 }), row(5)], {
     sha256: 'c'.repeat(64),
   });
-  expect(importOnline(store, later, { clock, dryRun: true })).toMatchObject({ result: 'checked', replaced: 1 });
+  expect(planOnline(store, later, clock.now())).toMatchObject({ result: 'checked', replaced: 1 });
   expect(importOnline(store, later, { clock })).toMatchObject({
     ...{ result: 'imported', replaced: 1, repeated: 1, overwritten: 1, minutes: 145 },
   });
