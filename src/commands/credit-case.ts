@@ -19,7 +19,7 @@ import {
   type LocalDate,
   type WallTime,
 } from '../core/time.js';
-import type { DayPunch, DayQuestion, SlotId } from '../rules/day-credit.js';
+import type { DayPunch, DayQuestion, Enrolment, SlotId } from '../rules/day-credit.js';
 import { ageInSeconds, offsetInSeconds } from '../rules/effective-time.js';
 import { minuteOf, type Session } from '../rules/grid.js';
 import { locate, type Policy } from '../rules/policy.js';
@@ -75,6 +75,14 @@ const common = {
   expect: z.record(z.string(), z.unknown()).optional(),
 };
 
+const otherClass = z.strictObject({
+  classNo: z.string().min(1),
+  enrolment: z.union([enrolment, z.array(enrolment)]).nullish(),
+  terminals: z.array(z.string().min(1)).min(1),
+  sessions: z.array(session).optional(),
+  grantedMethods: z.array(z.string()).default([]),
+});
+
 const dayCase = z.strictObject({
   ...common,
   kind: z.literal('day'),
@@ -91,6 +99,7 @@ const dayCase = z.strictObject({
   makeups: z.array(z.enum(['AM_IN', 'AM_OUT', 'PM_IN', 'PM_OUT'])).default([]),
   online: z.array(z.strictObject({ kind: z.enum(['theory', 'practice']), minutes: z.int().min(0) })).default([]),
   outages: z.array(z.tuple([time, time])).default([]),
+  otherClasses: z.array(otherClass).default([]),
 });
 
 const part = z.strictObject({ hours, required: z.number().positive() });
@@ -166,7 +175,6 @@ export function questionOf(input: DayCase, file: string, policy: Policy): DayInp
     toldTexts.set(at + 1, one.deviceTime);
     return dayPunch(one, rx, at + 1, policy);
   });
-  const ranges = input.enrolment == null ? null : [input.enrolment].flat();
   const assigned = (id: string): boolean =>
     !Object.hasOwn(input.terminals, id) || (input.terminals[id] ?? '').startsWith('this class');
   const sessions: readonly Session[] = input.sessions ?? policy.sessions;
@@ -183,11 +191,7 @@ export function questionOf(input: DayCase, file: string, policy: Policy): DayInp
     terminals: [...new Set([...Object.keys(input.terminals), ...punches.map(({ terminal }) => terminal)])]
       .filter(assigned)
       .sort(),
-    enrolment:
-      ranges?.map(({ from, to }) => ({
-        from: (from ?? '0001-01-01') as LocalDate,
-        to: (to ?? null) as LocalDate | null,
-      })) ?? null,
+    enrolment: enrolmentOf(input.enrolment),
     grantedMethods: input.grantedMethods,
     gatewayClockTrusted: input.gatewayClockTrusted,
     punches,
@@ -198,11 +202,24 @@ export function questionOf(input: DayCase, file: string, policy: Policy): DayInp
       from: dateAt(day, from, policy.timezone),
       to: dateAt(day, to, policy.timezone),
     })),
-    rivals: [],
+    rivals: input.otherClasses.map((other) => ({
+      ...other,
+      enrolment: enrolmentOf(other.enrolment),
+      sessions: other.sessions ?? sessions,
+      policy,
+    })),
     timetableVersion: null,
     rosterVersion: null,
   };
   return { question, toldTexts };
+}
+
+function enrolmentOf(given: DayCase['enrolment']): readonly Enrolment[] | null {
+  if (given == null) return null;
+  return [given].flat().map(({ from, to }) => ({
+    from: (from ?? '0001-01-01') as LocalDate,
+    to: (to ?? null) as LocalDate | null,
+  }));
 }
 
 function receivedByDefault(one: CasePunch): Instant | null {
