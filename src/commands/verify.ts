@@ -1,6 +1,7 @@
 /**
- * `rollcall verify PATH…`: a data directory, or a file of batches (one JWS a line). Says how much was checked and, if not
- * all is well, the first fault. Reads only; works beside a running daemon and on a copy.
+ * `rollcall verify PATH…`: a data directory, a file of batches (one JWS a line), or what a QR code on our paper holds (`-`: from
+ * standard input). Says how much was checked and, if not all is well, the first fault. Reads only; works beside a running
+ * daemon and on a copy.
  */
 import { createPrivateKey, createPublicKey } from 'node:crypto';
 import { readFileSync, statSync } from 'node:fs';
@@ -15,6 +16,7 @@ import { keyLookup, verifyJws, type KeyLookup, type PublicJwk } from '../uplink/
 import { publicJwkSchema } from '../uplink/messages.js';
 import { createPlatformKeys } from '../uplink/platform-keys.js';
 import { EXIT, progressLine, type Console } from './console.js';
+import { isToken, verifyTokenFile } from './verify-token.js';
 
 export interface VerifyArguments {
   readonly paths: readonly string[];
@@ -107,8 +109,8 @@ function verifyDirectory(dir: string, keysFile: string | undefined, io: Console)
 function verifyOne(path: string, keysFile: string | undefined, io: Console): Verified {
   let lines: readonly string[];
   try {
-    if (statSync(path).isDirectory()) return verifyDirectory(path, keysFile, io);
-    lines = readFileSync(path, 'utf8')
+    if (isDirectory(path)) return verifyDirectory(path, keysFile, io);
+    lines = readFileSync(path === '-' ? STDIN : path, 'utf8')
       .split('\n')
       .filter((line) => line.trim() !== '');
   } catch (error) {
@@ -116,12 +118,17 @@ function verifyOne(path: string, keysFile: string | undefined, io: Console): Ver
     if (reason === undefined) throw error;
     throw fail('file-unreadable', { file: path, reason }, error);
   }
-  return { ...verifyBatchFile(lines, keysFile === undefined ? undefined : readKeys(keysFile)) };
+  const keys = keysFile === undefined ? undefined : readKeys(keysFile);
+  if (isToken(lines[0] ?? '')) return verifyTokenFile(lines, keys?.gateway ?? null, io.err);
+  return { ...verifyBatchFile(lines, keys) };
 }
+
+const STDIN = 0;
+const isDirectory = (path: string): boolean => path !== '-' && statSync(path).isDirectory();
 
 /** That a copy verifies without the platform's keys must not be taken for more than it is. */
 function receiptsUnchecked(path: string, keysFile: string | undefined): string {
-  if (keysFile !== undefined || !statSync(path).isDirectory()) return '';
+  if (keysFile !== undefined || !isDirectory(path)) return '';
   return ' 回执签名未核对，可加 --keys 平台公钥文件。 Signatures of receipts were not checked; give --keys with the file of platform keys.';
 }
 

@@ -1066,13 +1066,6 @@ export const ERRORS = {
     '班级 {classNo} 的姓名已加密，此处没有密钥。',
     '请以服务用户的身份运行该命令（可读取 keys/kek），或提供其凭据。',
   ),
-  'export-class-unknown': entry(
-    'settings',
-    'There is no class with the number {classNo}; {classes} classes are known.',
-    'Write the number of the class at the city or in the regional system, as in its class file.',
-    '没有编号为 {classNo} 的班级；现有 {classes} 个班级。',
-    '请填写班级文件中的市编号或自治区编号。',
-  ),
   'export-no-regional-number': entry(
     'settings',
     'Class {classNo} has no number of the regional system yet.',
@@ -1100,6 +1093,13 @@ export const ERRORS = {
     'Look at the directory, its owner and the free space.',
     '无法写入文件 {file}：{reason}。',
     '请检查目录、权限和剩余空间。',
+  ),
+  'export-nothing': entry(
+    'settings',
+    'Nothing was ever stored in {dir}.',
+    'Look at dataDir in the settings, and import a class first.',
+    '{dir} 中尚无任何数据。',
+    '请核对设置中的 dataDir，并先导入班级。',
   ),
   'sheet-refused': entry(
     'bug',
@@ -1320,6 +1320,13 @@ export const ERRORS = {
     'Correct exports.fonts in the settings: a TTF, OTF or TTC file; one face of a collection as file#PostScriptName.',
     '字体 {file} 无法使用：{reason}。',
     '请更正设置中的 exports.fonts：TTF、OTF 或 TTC 文件；字体集中的某一款写作 文件#PostScript名。',
+  ),
+  'export-trainee-unknown': entry(
+    'settings',
+    'Class {classNo} has no trainee with the number {traineeNo} on its roster.',
+    'Write the number as on the roster, or export everybody with --all.',
+    '班级 {classNo} 的花名册中没有编号为 {traineeNo} 的学员。',
+    '请按花名册填写学员编号，或用 --all 导出全班。',
   ),
   'qr-too-long': entry(
     'bug',

@@ -4,7 +4,7 @@
  * pages of their own. Draws the value as it is; computes no hours and judges nobody.
  */
 import type { Content, ContentText, TableCell, TableCellProperties } from 'pdfmake/interfaces.js';
-import { noteSections } from './attendance-notes-pdf.js';
+import { JUDGED_WORDS, noteSections } from './attendance-notes-pdf.js';
 import {
   COUNT_WORDS,
   dateWords,
@@ -171,7 +171,7 @@ function daySheet(sheet: Sheet, days: readonly AttendanceDay[]): Content {
     ...empties(ends.length),
   ];
   const rows = table.people.map((person) => personRow(sheet, person, days));
-  const lines = [...thresholdLines(table), COUNT_WORDS];
+  const lines = underTable(table);
   return {
     stack: [
       {
@@ -196,6 +196,11 @@ function daySheet(sheet: Sheet, days: readonly AttendanceDay[]): Content {
     ],
   };
 }
+
+const underTable = (table: AttendanceTable): readonly string[] => [
+  [...thresholdLines(table), JUDGED_WORDS].join(GAP),
+  COUNT_WORDS,
+];
 
 /** Number, name and masked document: how every row of a person begins. */
 function personCells(ink: Ink, person: AttendancePerson): readonly TableCell[] {
@@ -304,7 +309,7 @@ function summarySheet({ table, ink }: Sheet): Content {
           body: [words.map((word) => middle(ink.text(word, { column: '表头' }, HEAD))), ...rows],
         },
       },
-      ...[...thresholdLines(table), COUNT_WORDS].map((line) => ({
+      ...underTable(table).map((line) => ({
         ...ink.text(line, { column: '表尾' }, { fontSize: 7 }),
         marginTop: 2,
       })),

@@ -14,6 +14,7 @@ import {
   statusWords,
   totalText,
 } from './attendance-words.js';
+import { JUDGED_WORDS } from './attendance-notes-pdf.js';
 import type { FontBook } from './fonts.js';
 import { createInk, FORM_LAYOUT, innerWidths, makePdf, qrContent, type Ink, type Printed, type Style } from './pdf.js';
 import { isSigned } from './token.js';
@@ -139,7 +140,10 @@ function totalsTable(page: Page): Content {
           ],
         },
       },
-      ...thresholdLines(record).map((line) => ({ ...text(page, line, '考核线', BODY), marginTop: 2 })),
+      ...[...thresholdLines(record), JUDGED_WORDS].map((line) => ({
+        ...text(page, line, '考核线', BODY),
+        marginTop: 2,
+      })),
     ],
   };
 }
