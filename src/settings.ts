@@ -61,6 +61,8 @@ export interface PolicySettings {
   readonly dir: string | null;
   /** Public keys of those who may sign layers, absolute; null: nobody may. */
   readonly keysFile: string | null;
+  /** Directory of calendars that win over the program's, absolute; null: there are none. */
+  readonly calendarsDir: string | null;
 }
 
 export interface WebSettings {
@@ -275,7 +277,8 @@ function namesIn(directory: string): readonly string[] {
 
 function policyOf(written: SettingsFile['policy'], baseDir: string): PolicySettings {
   const at = (path: string | undefined): string | null => (path === undefined ? null : resolve(baseDir, path));
-  return { preset: written.preset, dir: at(written.dir), keysFile: at(written.keysFile) };
+  const { preset, dir, keysFile, calendarsDir } = written;
+  return { preset, dir: at(dir), keysFile: at(keysFile), calendarsDir: at(calendarsDir) };
 }
 
 function portsOf(open: readonly ListenReach[], terminals: readonly TerminalSettings[]): readonly ListenReach[] {

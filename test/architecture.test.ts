@@ -29,6 +29,7 @@ const FLOORS: Readonly<Record<string, number>> = {
   exports: 3,
   settings: 3,
   policies: 3,
+  calendars: 3,
   platform: 3,
   rules: 2,
   sheets: 2,

@@ -3,6 +3,7 @@
  * and English, or as JSON lines. Ends 0 when nothing would be refused or parked (warnings are allowed), else 2. Opens no
  * connection and no database, and prints no secret.
  */
+import { loadCalendar } from '../calendars.js';
 import type { Driver } from '../drivers/driver.js';
 import type { FileFault } from '../core/faults.js';
 import { openPolicies, sitePolicyFaults } from '../policies.js';
@@ -47,10 +48,13 @@ export async function runCheckConfig(file: string, options: CheckConfigOptions):
   return errors === 0 ? 0 : 2;
 }
 
-/** What is wrong with the policy of the site (errors) and with its other layers (warnings). */
+/** What is wrong with the policy of the site (errors), with its other layers and with calendars (warnings). */
 export function policyFaults(settings: Settings, policiesDir?: string): readonly SettingsFault[] {
   const policies = openPolicies({ ...settings.policy, site: settings.policy.preset, presetsDir: policiesDir });
-  return sitePolicyFaults(policies).map((fault) => ({ ...fault, unit: null }));
+  const calendars = loadCalendar({ overlay: settings.policy.calendarsDir }).faults;
+  // A broken calendar shifts due dates and no hours: it is told, and stops nothing.
+  const warnings = calendars.map((fault) => ({ ...fault, severity: 'warning' as const }));
+  return [...sitePolicyFaults(policies), ...warnings].map((fault) => ({ ...fault, unit: null }));
 }
 
 /** One fault for people: where, then Chinese, then English. */

@@ -339,6 +339,15 @@ export const settingsSchema = z.strictObject({
             'Public keys of those who may sign layers, a JWK set; without it no layer is accepted',
           ),
         ),
+      calendarsDir: file
+        .optional()
+        .meta(
+          words(
+            '日历目录',
+            '补充或更正的节假日安排，文件名为 年份.yaml，优先于 config/calendars/',
+            'Holidays added or corrected, named YEAR.yaml; they win over config/calendars/',
+          ),
+        ),
     })
     .default({ preset: 'baotou-2023' })
     .meta(words('课时认定', '课时认定办法', 'How hours are credited')),
