@@ -41,6 +41,8 @@ export const terminalsOn = (record: ClassRecord, date: LocalDate): readonly stri
   ...new Set(record.terminals.filter((one) => one.from <= date && date <= one.to).map((one) => one.terminal)),
 ];
 
+const DATES_KEPT = 4096;
+
 const onlyOne = (names: ReadonlySet<string>): string | null => (names.size === 1 ? ([...names][0] ?? null) : null);
 
 export function createClassIndex(records: readonly ClassRecord[]): ClassIndex {
@@ -81,6 +83,18 @@ export function createClassIndex(records: readonly ClassRecord[]): ClassIndex {
     return onlyOne(present.size > 0 ? present : people(() => true));
   };
 
+  /** Told dates looked at before: a class has few, and looking one up costs more than all the rest here. */
+  const told = new Map<string, LocalDate | null>();
+  const toldDate = (text: string): LocalDate | null => {
+    let date = told.get(text);
+    if (date === undefined) {
+      // Hostile terminals may invent dates without end; the cache must not.
+      if (told.size >= DATES_KEPT) told.clear();
+      told.set(text, (date = parseLocalDate(text)));
+    }
+    return date;
+  };
+
   return {
     classes,
     membershipsOf: (traineeNo) => byTrainee.get(traineeNo) ?? [],
@@ -88,11 +102,11 @@ export function createClassIndex(records: readonly ClassRecord[]): ClassIndex {
     daysTouchedBy(punch) {
       const days = new Map<string, DayKey>();
       if (!byDeviceUser.has(punch.deviceUserId)) return [];
-      const told = parseLocalDate(wallDate(punch.wallTime));
+      const shown = toldDate(wallDate(punch.wallTime));
       for (const zone of new Set(records.map((record) => record.policy.timezone))) {
         const received = instantToDate(punch.rx, zone);
         const effective = punch.effective === null ? null : instantToDate(punch.effective, zone);
-        for (const date of new Set([told, effective, received])) {
+        for (const date of new Set([shown, effective, received])) {
           const traineeNo = date === null ? null : traineeFor(punch.terminalId, punch.deviceUserId, date);
           if (date === null || traineeNo === null) continue;
           for (const { record } of byTrainee.get(traineeNo) ?? []) {

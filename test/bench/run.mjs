@@ -1,7 +1,7 @@
 /**
  * `npm run bench`: start time and idle memory of the daemon beside a bare Node process, in one run on one machine, and the
  * same with 100 000 punches in the journal; then the decoding and the whole read of 100 000 records of a ZKTeco terminal beside
- * node-zklib and zkteco-js. `npm run bench -- decode pull` runs some of the parts. Numbers of a shared machine drift; the ratios are
+ * node-zklib and zkteco-js; then a class computed anew from raw. `npm run bench -- decode pull` runs some of the parts. Numbers of a shared machine drift; the ratios are
  * what counts.
  */
 import { spawn, spawnSync } from 'node:child_process';
@@ -14,6 +14,7 @@ import { systemClock, instant } from '../../dist/core/time.js';
 import { benchDecode } from './decode.mjs';
 import { freePort, main, median, ratio, rssMb } from './measure.mjs';
 import { benchPull } from './pull.mjs';
+import { benchRecompute } from './recompute.mjs';
 
 const ROUNDS = 3;
 const IDLE_MS = 8000;
@@ -139,6 +140,7 @@ const PARTS = {
   daemon: benchDaemon,
   decode: async () => benchDecode(PUNCHES),
   pull: () => benchPull(PUNCHES, ROUNDS),
+  recompute: async () => benchRecompute(),
 };
 for (const part of process.argv.length > 2 ? process.argv.slice(2) : Object.keys(PARTS)) {
   if (!PARTS[part]) throw new Error(`no part ${part}; there are ${Object.keys(PARTS).join(', ')}`);
