@@ -170,7 +170,7 @@ class SimulatedSite implements Site {
   #image(): string {
     this.#images += 1;
     const to = join(this.#root, `gateway-${this.#images}`);
-    cpSync(this.#dir, to, { recursive: true });
+    cpSync(this.#dir, to, { recursive: true, preserveTimestamps: true });
     return to;
   }
 
