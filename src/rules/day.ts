@@ -6,7 +6,6 @@
  * `bad-timetable`: it should have been refused when it was imported.
  */
 import { fail } from '../core/errors.js';
-import type { Instant } from '../core/time.js';
 import {
   RULES_ENGINE,
   type DayCredit,
@@ -24,7 +23,16 @@ import { sessionHours } from './hours.js';
 import { dayHours, type DayHours } from './online.js';
 import type { Policy } from './policy.js';
 import { fillSlots, filledBy, tie, type Candidate, type SessionSlots, type Slot } from './slots.js';
-import { belongsTo, contest, isEnrolled, judge, timePunch, type Claimant, type TimedPunch } from './usable.js';
+import {
+  belongsTo,
+  contest,
+  contestOf,
+  isEnrolled,
+  judge,
+  timePunch,
+  type Claimant,
+  type TimedPunch,
+} from './usable.js';
 
 interface Sifted {
   readonly candidates: readonly Candidate[];
@@ -148,16 +156,21 @@ function sift(
   const candidates: Candidate[] = [];
   const unused: Unused[] = [];
   const flags = new Set<string>();
+  const others = contestOf(question, question.rivals, question.date);
+  const ownTimes = all
+    .filter(({ at, punch }) => at !== null && own.terminals.has(punch.terminal))
+    .map(({ at }) => at ?? 0)
+    .sort((a, b) => a - b);
   for (const timed of today) {
     const verdict = judge(timed, own);
     if (verdict.place === null) {
       unused.push({ timed, reason: verdict.reason });
       flags.add(verdict.reason);
-      if (verdict.reason === 'WRONG_CLASS' && isConcurrent(timed, all, own.terminals, policy))
+      if (verdict.reason === 'WRONG_CLASS' && isConcurrent(timed.at ?? 0, ownTimes, policy))
         flags.add('CONCURRENT_PRESENCE');
       continue;
     }
-    const { contested, lost } = contest(timed.punch, question, question.rivals, question.date);
+    const { contested, lost } = contest(timed.punch, others);
     if (contested) flags.add('DOUBLE_ENROLMENT');
     if (lost) unused.push({ timed, reason: 'DOUBLE_ENROLMENT' });
     else candidates.push({ timed, place: verdict.place });
@@ -165,15 +178,17 @@ function sift(
   return { candidates, unused, flags: [...flags] };
 }
 
-function isConcurrent(
-  elsewhere: TimedPunch,
-  all: readonly TimedPunch[],
-  terminals: ReadonlySet<string>,
-  policy: Policy,
-): boolean {
-  const near = (at: Instant | null): boolean =>
-    at !== null && elsewhere.at !== null && Math.abs(at - elsewhere.at) <= policy.concurrent.withinSeconds * 1000;
-  return all.some((timed) => terminals.has(timed.punch.terminal) && near(timed.at));
+/** Whether one of the times, which are ascending, lies within the policy's seconds of `at`. */
+function isConcurrent(at: number, ownTimes: readonly number[], policy: Policy): boolean {
+  const within = policy.concurrent.withinSeconds * 1000;
+  // The first time that is not too early; a person's day may have many punches, so it is found by halves.
+  let [low, high] = [0, ownTimes.length];
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if ((ownTimes[middle] ?? 0) < at - within) low = middle + 1;
+    else high = middle;
+  }
+  return (ownTimes[low] ?? Infinity) <= at + within;
 }
 
 function outcomeOf(slots: SessionSlots, question: DayQuestion, policy: Policy): SessionOutcome {

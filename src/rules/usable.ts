@@ -99,26 +99,45 @@ function windowOf(timed: TimedPunch, { sessions, policy }: Claimant): Place | nu
   return null;
 }
 
-/**
- * Whether a rival class takes this punch from us: a window of it contains the punch, it could use it, and the person was
- * enrolled there earlier (same day: the smaller class number). `contested` is true whoever wins.
- */
-export function contest(
-  punch: DayPunch,
+/** The other classes of the person, made ready once for all punches of a date. */
+export interface Contest {
+  readonly date: LocalDate;
+  readonly rivals: readonly {
+    readonly claimant: Claimant;
+    /** The rival goes first: enrolled earlier, or on the same day with the smaller class number. */
+    readonly first: boolean;
+  }[];
+}
+
+export function contestOf(
   own: { readonly classNo: string; readonly enrolment: readonly Enrolment[] | null },
   rivals: readonly RivalClass[],
   date: LocalDate,
-): { readonly contested: boolean; readonly lost: boolean } {
-  const claims = rivals.filter((rival) => {
-    const timed = timePunch(punch, rival.policy);
-    return timed.date === date && judge(timed, rivalClaimant(rival, date)).place !== null;
-  });
+): Contest {
   const ownSince = enrolledSince(own.enrolment, date);
-  const lost = claims.some((rival) => {
-    const since = enrolledSince(rival.enrolment, date);
-    return since < ownSince || (since === ownSince && rival.classNo < own.classNo);
+  return {
+    date,
+    rivals: rivals.map((rival) => {
+      const since = enrolledSince(rival.enrolment, date);
+      const first = since < ownSince || (since === ownSince && rival.classNo < own.classNo);
+      return { claimant: rivalClaimant(rival, date), first };
+    }),
+  };
+}
+
+/**
+ * Whether a rival class takes this punch from us: a window of it contains the punch, it could use it, and it goes first.
+ * `contested` is true whoever wins.
+ */
+export function contest(
+  punch: DayPunch,
+  { date, rivals }: Contest,
+): { readonly contested: boolean; readonly lost: boolean } {
+  const claims = rivals.filter(({ claimant }) => {
+    const timed = timePunch(punch, claimant.policy);
+    return timed.date === date && judge(timed, claimant).place !== null;
   });
-  return { contested: claims.length > 0, lost };
+  return { contested: claims.length > 0, lost: claims.some(({ first }) => first) };
 }
 
 function rivalClaimant(rival: RivalClass, date: LocalDate): Claimant {

@@ -1,6 +1,6 @@
 /**
  * `npm run bench`: start time and idle memory of the daemon beside a bare Node process, in one run on one machine, and the
- * same with 100 000 punches in the journal; then the decoding and the whole read of 100 000 records of a ZKTeco terminal beside
+ * same with 100 000 punches in the journal; days of credit a second; then the decoding and the whole read of 100 000 records of a ZKTeco terminal beside
  * node-zklib and zkteco-js; then a class computed anew from raw. `npm run bench -- decode pull` runs some of the parts. Numbers of a shared machine drift; the ratios are
  * what counts.
  */
@@ -11,6 +11,7 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { openStore } from '../../dist/store/database.js';
 import { systemClock, instant } from '../../dist/core/time.js';
+import { benchCredit } from './credit.mjs';
 import { benchDecode } from './decode.mjs';
 import { freePort, main, median, ratio, rssMb } from './measure.mjs';
 import { benchPull } from './pull.mjs';
@@ -19,6 +20,7 @@ import { benchRecompute } from './recompute.mjs';
 const ROUNDS = 3;
 const IDLE_MS = 8000;
 const PUNCHES = 100_000;
+const DAYS = 20_000;
 
 function bareStart() {
   const began = performance.now();
@@ -138,6 +140,7 @@ async function benchDaemon() {
 
 const PARTS = {
   daemon: benchDaemon,
+  credit: async () => benchCredit(DAYS),
   decode: async () => benchDecode(PUNCHES),
   pull: () => benchPull(PUNCHES, ROUNDS),
   recompute: async () => benchRecompute(),
