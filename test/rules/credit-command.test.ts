@@ -105,6 +105,17 @@ test('--policy takes the place of the preset', async () => {
   expect((await run([day({})], join(dir, 'missing.yaml'))).code).toBe(2);
 });
 
+test("--policy takes a county's layer over a preset", async () => {
+  const file = join(dir, 'county-layer.yaml');
+  const layer = ['id: county-strict', 'version: 1', 'extends: baotou-2023', 'basis: ["旗县办法 2024"]'];
+  writeFileSync(file, [...layer, 'effectiveFrom: 2024-01-01', 'grace: { lateMinutes: 5 }', ''].join('\n'));
+  const punches = [{ deviceTime: '2023-03-06T08:38:00+08:00' }, { deviceTime: '2023-03-06T12:01:00+08:00' }];
+  const ask = async (policy?: string): Promise<unknown> =>
+    (await run([day({ punches })], policy)).lines.map(({ result }) => [result?.totalHours, result?.flags])[0];
+  expect(await ask()).toEqual([4, ['PM:ABSENT']]);
+  expect(await ask(file)).toEqual([3, ['AM:LATE', 'PM:ABSENT']]);
+});
+
 test('comparison: empty objects and lists are exact, people are found by name', () => {
   expect(compare({ slots: {} }, { slots: { AM_IN: null } }, '')).toHaveLength(1);
   expect(compare({ flags: [] }, { flags: ['DAY_CAP'] }, '')).toHaveLength(1);

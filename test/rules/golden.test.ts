@@ -10,7 +10,7 @@ const seen = new Set<string>();
 
 for (const file of files) {
   describe(file, () => {
-    const values = JSON.parse(readFileSync(`${dir}${file}`, 'utf8')) as unknown[];
+    const values = [JSON.parse(readFileSync(`${dir}${file}`, 'utf8')) as unknown].flat();
     for (const outcome of evaluateCases(values, file)) {
       test(`${outcome.id} ${outcome.title}`, () => {
         expect(seen.has(outcome.id), `${outcome.id} is used twice`).toBe(false);
