@@ -110,7 +110,7 @@ export function openDraft(source: ClassSource, classNo: string): Draft | null {
     .get(classNo);
   if (!row) return null;
   const { parts } = JSON.parse(source.vault.open(place(classNo, row.version), row.body)) as { parts: unknown };
-  const content = CLASS_PARTS_SCHEMA.parse(parts);
+  const content = lasting(CLASS_PARTS_SCHEMA.parse(parts));
   return { ...headOf(row), content, missing: missingOf(content) };
 }
 

@@ -5,6 +5,7 @@
 import { openingOf, type Opening } from '../classes/drafts.js';
 import { fail } from '../core/errors.js';
 import { openDesk, personOf, refuse, together, withStore, wordsOf, type ClassOptions } from './class-desk.js';
+import { holidaysAmong } from './class-words.js';
 import { EXIT, type Console } from './console.js';
 import { tellImport } from './import-class.js';
 
@@ -35,7 +36,7 @@ export async function runClassActivate(
       importedBy: by,
       draft: { version: draft.version, hash: draft.hash },
     });
-    return tellImport(outcome, notes, false, io);
+    return tellImport(outcome, { notes, holidays: holidaysAmong(definition.days, desk.calendar) }, false, io);
   });
 }
 

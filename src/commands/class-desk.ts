@@ -7,7 +7,9 @@ import { fail } from '../core/errors.js';
 import type { FileFault } from '../core/faults.js';
 import { instantToDate, parseLocalDate, systemClock, type Clock, type LocalDate } from '../core/time.js';
 import type { Driver } from '../drivers/driver.js';
+import { loadCalendar } from '../calendars.js';
 import { openPolicies, type Policies } from '../policies.js';
+import type { Calendar } from '../rules/calendar.js';
 import { loadSettings, type LoadedSettings, type Settings } from '../settings.js';
 import { openStore } from '../store/database.js';
 import { openReader, type Reader } from '../store/reader.js';
@@ -30,6 +32,8 @@ export interface ClassDesk {
   /** Ids of the terminals of the settings. */
   readonly terminals: readonly string[];
   readonly clock: Clock;
+  /** Public holidays, as far as they are known. */
+  readonly calendar: Calendar;
   /** At the site. */
   readonly today: LocalDate;
   readonly options: ClassOptions;
@@ -55,6 +59,7 @@ export function openDesk(configFile: string, options: ClassOptions, io: Console)
     policies: presetPolicies(settings.policy, policiesDir),
     terminals: terminalIds(loaded),
     clock,
+    calendar: loadCalendar({ overlay: settings.policy.calendarsDir }).calendar,
     today: instantToDate(clock.now(), settings.site.timeZone),
     options,
   };

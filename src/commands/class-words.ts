@@ -4,6 +4,9 @@ import type { ImportOutcome } from '../classes/class-import.js';
 import type { DraftOutcome } from '../classes/drafts.js';
 import type { ClassState } from '../classes/lifecycle.js';
 import type { ClassDiff } from '../classes/roster-diff.js';
+import type { ClassDay } from '../classes/timetable.js';
+import type { LocalDate } from '../core/time.js';
+import type { Calendar } from '../rules/calendar.js';
 
 export const STATES: Readonly<Record<ClassState, string>> = {
   draft: '草稿 draft',
@@ -72,3 +75,18 @@ function diffLines(diff: ClassDiff): readonly string[] {
   if (hoursBefore !== hoursAfter) lines.push(`  ~ 课时 hours: ${hoursBefore} -> ${hoursAfter}`);
   return lines;
 }
+
+export interface HolidayLesson {
+  readonly date: LocalDate;
+  readonly name: string;
+}
+
+/** Class days on public holidays (§10): worth a warning, and never removed for it. */
+export const holidaysAmong = (days: readonly ClassDay[], calendar: Calendar): readonly HolidayLesson[] =>
+  days.flatMap(({ date }) => {
+    const name = calendar.holidayOn(date);
+    return name === null ? [] : [{ date, name }];
+  });
+
+export const holidayLines = (found: readonly HolidayLesson[]): readonly string[] =>
+  found.map(({ date, name }) => `注意 note ${date} ${name}: 上课日是法定节假日 / a class day on a public holiday`);

@@ -13,11 +13,14 @@ import { readClassParts } from '../classes/class-file.js';
 import type { ImportOutcome } from '../classes/class-import.js';
 import { openDraft, saveDraft, type DraftOutcome } from '../classes/drafts.js';
 import { fail, systemCode } from '../core/errors.js';
+import type { ClassDay } from '../classes/timetable.js';
 import type { FileFault } from '../core/faults.js';
+import type { Instant } from '../core/time.js';
+import type { Calendar } from '../rules/calendar.js';
 import type { Store } from '../store/store.js';
 import { faultLines } from './check-config.js';
 import { openDesk, personOf, refuse, withStore, type ClassOptions } from './class-desk.js';
-import { draftLines, outcomeLines } from './class-words.js';
+import { draftLines, holidayLines, holidaysAmong, outcomeLines, type HolidayLesson } from './class-words.js';
 import { EXIT, type Console } from './console.js';
 
 export interface ImportClassOptions extends ClassOptions {
@@ -47,8 +50,9 @@ export async function runImportClass(
   const isSure = early.faults.every((fault) => fault.code !== 'not-one-of' && !fault.path.startsWith('timetable'));
   if (early.faults.length > 0 && isSure) return refuse(file, early.faults, io);
   return withStore(desk, (store, classes) => {
+    const { calendar, clock } = desk;
     const work = { file, text, by: { source: basename(file), importedBy: by, dryRun: options.dryRun === true } };
-    return importWith(store, classes, { ...work, at: desk.clock.now() }, io);
+    return importWith(store, classes, { ...work, calendar, at: clock.now() }, io);
   });
 }
 
@@ -56,44 +60,56 @@ interface Work {
   readonly file: string;
   readonly text: string;
   readonly by: { readonly source: string; readonly importedBy: string; readonly dryRun: boolean };
-  readonly at: Parameters<typeof saveDraft>[3]['at'];
+  readonly calendar: Calendar;
+  readonly at: Instant;
 }
 
-function importWith(store: Store, classes: Classes, { file, text, by, at }: Work, io: Console): number {
+function importWith(store: Store, classes: Classes, { file, text, by, calendar, at }: Work, io: Console): number {
+  const toldOf = (notes: readonly FileFault[], days: readonly ClassDay[]): Told => ({
+    notes,
+    holidays: holidaysAmong(days, calendar),
+  });
   const alone = readClassParts(file, text, classes.context(), null);
   if (alone.content === null) return refuse(file, alone.faults, io);
   const classNo = alone.content.cityClassNo;
   if (classes.get(classNo) !== null) {
     const { definition, faults, notes } = classes.check(file, text);
     if (definition === null) return refuse(file, faults, io);
-    return tellImport(classes.import(definition, by), notes, by.dryRun, io);
+    return tellImport(classes.import(definition, by), toldOf(notes, definition.days), by.dryRun, io);
   }
   const draft = openDraft(store, classNo);
   const merged = readClassParts(file, text, classes.context(), draft?.content ?? null);
-  const { content, definition, faults, notes } = merged;
-  if (content === null) return refuse(file, faults, io);
+  const { content, definition, sketch, faults, notes } = merged;
+  if (content === null || sketch === null) return refuse(file, faults, io);
+  const told = toldOf(notes, sketch.days);
   if (!alone.isWhole || definition === null)
-    return tellDraft(saveDraft(store, content, classes.context(), { ...by, at }), notes, by.dryRun, io);
+    return tellDraft(saveDraft(store, content, classes.context(), { ...by, at }), told, by.dryRun, io);
   const known = draft === null ? {} : { draft: { version: draft.version, hash: draft.hash } };
-  return tellImport(classes.import(definition, { ...by, ...known }), notes, by.dryRun, io);
+  return tellImport(classes.import(definition, { ...by, ...known }), told, by.dryRun, io);
+}
+
+/** What is only worth knowing. */
+export interface Told {
+  readonly notes: readonly FileFault[];
+  readonly holidays: readonly HolidayLesson[];
 }
 
 /** Prints what became of an active class. */
-export function tellImport(outcome: ImportOutcome, notes: readonly FileFault[], dryRun: boolean, io: Console): number {
-  tellNotes(notes, io);
+export function tellImport(outcome: ImportOutcome, told: Told, dryRun: boolean, io: Console): number {
+  tellNotes(told, io);
   for (const note of outcome.notes) {
     const where = `${note.traineeNo} ${note.code} (${note.otherClassNo})`;
     io.err(`注意 note ${where}: ${note.zh} / ${note.en}`);
   }
-  if (io.json) io.out(JSON.stringify({ ok: true, ...(dryRun ? { dryRun } : {}), ...outcome }));
+  if (io.json) io.out(JSON.stringify({ ok: true, ...(dryRun ? { dryRun } : {}), ...outcome, holidays: told.holidays }));
   else for (const line of outcomeLines(outcome, dryRun)) io.out(line);
   return EXIT.good;
 }
 
 /** Prints what became of a draft. */
-export function tellDraft(outcome: DraftOutcome, notes: readonly FileFault[], dryRun: boolean, io: Console): number {
-  tellNotes(notes, io);
-  if (io.json) io.out(JSON.stringify({ ok: true, ...(dryRun ? { dryRun } : {}), ...outcome }));
+export function tellDraft(outcome: DraftOutcome, told: Told, dryRun: boolean, io: Console): number {
+  tellNotes(told, io);
+  if (io.json) io.out(JSON.stringify({ ok: true, ...(dryRun ? { dryRun } : {}), ...outcome, holidays: told.holidays }));
   else for (const line of draftLines(outcome, dryRun)) io.out(line);
   if (outcome.state === 'ready')
     io.err(
@@ -102,8 +118,9 @@ export function tellDraft(outcome: DraftOutcome, notes: readonly FileFault[], dr
   return EXIT.good;
 }
 
-function tellNotes(notes: readonly FileFault[], io: Console): void {
+function tellNotes({ notes, holidays }: Told, io: Console): void {
   for (const note of notes) for (const line of faultLines(note, null)) io.err(line);
+  for (const line of holidayLines(holidays)) io.err(line);
 }
 
 function readText(file: string): string {

@@ -20,6 +20,7 @@ import type { ColumnMapping } from '../classes/sheet-columns.js';
 import { sheetFaultLine, type SheetFault } from '../classes/sheet-faults.js';
 import { parseRosterSheet } from '../classes/sheet-roster.js';
 import { parseTimetableSheet } from '../classes/sheet-timetable.js';
+import type { ClassDay } from '../classes/timetable.js';
 import { fail } from '../core/errors.js';
 import { systemClock, type LocalDate } from '../core/time.js';
 import { readSheet } from '../sheets/read-sheet.js';
@@ -35,6 +36,7 @@ import {
   type ClassDesk,
   type ClassOptions,
 } from './class-desk.js';
+import { holidaysAmong } from './class-words.js';
 import { EXIT, type Console } from './console.js';
 import { tellDraft, tellImport } from './import-class.js';
 
@@ -108,7 +110,7 @@ export async function runImportTimetable(
       teachers: teachersOf(store, target),
       plannedHours: record === null ? draft.content.plannedHours : record.plannedHours,
     });
-    return { faults, notes, apply: () => importTimetable(store, classes, target, days, { ...by, change }) };
+    return { faults, notes, days, apply: () => importTimetable(store, classes, target, days, { ...by, change }) };
   });
 }
 
@@ -124,6 +126,8 @@ interface Work {
 interface Parsed {
   readonly faults: readonly SheetFault[];
   readonly notes: readonly SheetFault[];
+  /** Of a timetable. */
+  readonly days?: readonly ClassDay[];
   readonly apply: () => PartOutcome;
 }
 
@@ -143,14 +147,15 @@ async function withSheet(
   return withStore(desk, (store, classes) => {
     const target = targetOf(store, classes, flags.class);
     const by = { source: basename(file), importedBy, at: desk.clock.now(), dryRun: flags.dryRun };
-    const { faults, notes, apply } = parse({ store, classes, target, sheet, mapping, by });
+    const { faults, notes, days = [], apply } = parse({ store, classes, target, sheet, mapping, by });
     for (const note of notes) tellFault(note, '注意 note', io);
     if (faults.length > 0) return refuseSheet(file, faults, io);
     const done = apply();
     if (done.kind === 'refused') return refuse(file, done.faults, io);
+    const told = { notes: done.notes, holidays: holidaysAmong(days, desk.calendar) };
     return done.kind === 'class'
-      ? tellImport(done.outcome, done.notes, flags.dryRun, io)
-      : tellDraft(done.outcome, done.notes, flags.dryRun, io);
+      ? tellImport(done.outcome, told, flags.dryRun, io)
+      : tellDraft(done.outcome, told, flags.dryRun, io);
   });
 }
 
