@@ -1,7 +1,15 @@
 /** Promise 16 broken on purpose: what can change people's hours cannot be changed behind the journal's back. */
 import { expect, test } from 'vitest';
+import { addNote } from '../../src/classes/class-changes.js';
+import { readClassParts } from '../../src/classes/class-file.js';
+import { saveDraft } from '../../src/classes/drafts.js';
+import { sealClass } from '../../src/classes/seal.js';
+import { createDoorbell } from '../../src/core/unit.js';
+import { createCreditUnit } from '../../src/flows/credit.js';
 import { verifyDataDir } from '../../src/store/check.js';
-import { by, classText, openBench, person } from '../classes/class-fixture.js';
+import { openStore } from '../../src/store/database.js';
+import { at, by, CHANGE, classText, day, openBench, person } from '../classes/class-fixture.js';
+import { createFakeClock } from '../support/fake-clock.js';
 import { tamper } from './fixtures.js';
 
 /** A class that was imported and then changed, closed. */
@@ -52,5 +60,79 @@ test.each([
   expect(verifyDataDir(dir).firstFault).toMatchObject({
     promise: 16,
     reason: expect.stringContaining(reason) as string,
+  });
+});
+
+/** A class that grew as a draft, was changed with a reason, annotated, and sealed, closed. */
+function livedDir(): string {
+  const bench = openBench();
+  const { store, classes, clock } = bench;
+  const parts = (text: string): void => {
+    const { content } = readClassParts('class.yaml', text, classes.context(), null);
+    if (content !== null) saveDraft(store, content, classes.context(), { ...by, at: clock.now() });
+  };
+  parts('cityClassNo: B9\nname: 草稿班\n');
+  const short = { people: [person(1)], period: '{ from: 2026-09-07, to: 2026-09-08 }' };
+  classes.importText('class.yaml', classText({ ...short, timetable: '{ weekdays: [mon, tue] }' }), by);
+  classes.importText('class.yaml', classText({ ...short, timetable: '{ weekdays: [mon] }', extra: CHANGE }), by);
+  addNote(store, { classNo: 'BT2026-031', date: day('2026-09-07'), text: '停电', by: 'A1', at: clock.now() });
+  clock.jump(at('2026-09-10', '08:00') - clock.now());
+  const unit = createCreditUnit({
+    ...{ store, classes, clock, bell: createDoorbell(clock), next: { ring: () => undefined } },
+    lastDrainedAt: () => clock.now(),
+  });
+  while (unit.step());
+  sealClass(store, 'BT2026-031', { by: 'S1', at: clock.now() });
+  store[Symbol.dispose]();
+  return bench.dir;
+}
+
+test('a class that was drafted, changed, annotated and sealed verifies', () => {
+  expect(verifyDataDir(livedDir())).toMatchObject({ ok: true });
+});
+
+const anotherHex = "iif(substr(hex(%), -1) = '0', X'01', X'00')";
+const forged = (column: string): string => `${column} = ${anotherHex.replace('%', column)}`;
+
+test.each([
+  ['the body of a draft', `UPDATE class_draft SET ${forged('body')}`, 'draft 1 of class B9'],
+  ['who imported a draft', "UPDATE class_draft SET imported_by = 'S9'", 'draft 1 of class B9'],
+  ['a draft away', 'DELETE FROM class_draft', 'draft 1 of class B9'],
+  [
+    'a draft added',
+    "INSERT INTO class_draft SELECT 'B8', version, hash, source, imported_by, imported_at, body FROM class_draft",
+    'class_draft has 2 rows',
+  ],
+  ['the reason of a change', `UPDATE class_change SET ${forged('reason')}`, 'reason of timetable 2'],
+  ['who approved a change', "UPDATE class_change SET approved_by = 'S1'", 'reason of timetable 2'],
+  ['a change away', 'DELETE FROM class_change', 'reason of timetable 2'],
+  ['the date of a remark', "UPDATE class_note SET date = '2026-09-08'", 'remark 1'],
+  ['a remark away', 'DELETE FROM class_note', 'remark 1'],
+  ['who sealed', "UPDATE class_seal SET sealed_by = 'A1'", 'seal of class'],
+  [
+    'the digest of the seal',
+    "UPDATE class_seal SET digest = iif(digest LIKE '0%', '1', '0') || substr(digest, 2)",
+    'is sealed',
+  ],
+  ['the seal away', 'DELETE FROM class_seal', 'seal of class'],
+])('16: somebody changed %s', (_what, sql, reason) => {
+  const dir = livedDir();
+  tamper(dir, sql);
+  expect(verifyDataDir(dir).firstFault).toMatchObject({
+    promise: 16,
+    reason: expect.stringContaining(reason) as string,
+  });
+});
+
+test('16: a result that was added after the seal', () => {
+  const dir = livedDir();
+  using store = openStore({ dir, clock: createFakeClock(at('2026-09-10', '09:00')), software: 'test' });
+  const [last] = store.creditsOf('BT2026-031');
+  if (last === undefined) throw new Error('there is no result');
+  const { n: _n, ...fact } = last;
+  store.transact((tx) => tx.addCredit({ ...fact, rev: fact.rev + 1, result: { ...fact.result, flags: ['LATE'] } }));
+  expect(verifyDataDir(dir).firstFault).toMatchObject({
+    promise: 16,
+    reason: 'class BT2026-031 is sealed, and its results are not those it was sealed with',
   });
 });
