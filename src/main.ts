@@ -10,6 +10,7 @@ import { action, JSON_FLAG, positive, repeatable, SET_WORDS, stopSignal, whole }
 import { EXIT } from './commands/console.js';
 import { policyCommands } from './commands/policy-commands.js';
 import { requestCommands } from './commands/request-commands.js';
+import { exportCommands } from './commands/export-commands.js';
 import { terminalCommands } from './commands/terminal-commands.js';
 import { totalsCommands } from './commands/totals-commands.js';
 import { examples, helpTitle, wrongUsage } from './commands/usage.js';
@@ -153,7 +154,13 @@ function recordCommands(program: Command): void {
     );
   program
     .command('verify <paths...>')
-    .description('核验数据目录或批次文件 verify a data directory or a file of batches')
+    .description(
+      '核验数据目录、批次文件，或纸面二维码的内容 verify a data directory, a file of batches, or what a QR code on our paper holds',
+    )
+    .addHelpText(
+      'after',
+      examples('verify /var/lib/rollcall', 'verify batches.jws --keys keys.json', 'verify code.txt --keys keys.json'),
+    )
     .option(
       '--keys <file>',
       '批次文件的公钥；数据目录则为平台公钥文件 public keys for a file of batches; for a data directory the file of platform keys',
@@ -210,6 +217,7 @@ terminalCommands(program, DRIVERS);
 peopleCommands(program);
 classCommands(program, DRIVERS, version);
 recordCommands(program);
+exportCommands(program, DRIVERS);
 requestCommands(program, DRIVERS, version);
 totalsCommands(program, DRIVERS, version);
 policyCommands(program, DRIVERS);

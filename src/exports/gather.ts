@@ -3,7 +3,7 @@
  * same rows give the same table, to the byte; the clock enters only as the date on which the table is made.
  *
  * Opens names, document numbers (masked at once, by the policy of the class) and what people wrote: who calls it shows personal
- * data and answers for it (R70). Refuses a class that is not known (`export-class-unknown`), a number that the class does not have
+ * data and answers for it (R70). Refuses a class that is not known (`class-unknown`), a number that the class does not have
  * (`export-no-regional-number`), a range without a class day (`export-no-days`), and names without their key (`names-sealed`).
  */
 import { createHash } from 'node:crypto';
@@ -41,12 +41,12 @@ export interface TableRequest {
   readonly sign: ((table: Omit<AttendanceTable, 'token'>) => string | null) | null;
 }
 
-/** The class of this number, by the city's first and then by the region's. Throws `export-class-unknown`. */
+/** The class of this number, by the city's first and then by the region's. Throws `class-unknown`. */
 export function findClass(records: readonly ClassRecord[], classNo: string): ClassRecord {
   const found =
     records.find((one) => one.classNo === classNo) ?? records.find((one) => one.regionalClassNo === classNo);
   if (found) return found;
-  throw fail('export-class-unknown', { classNo, classes: records.length });
+  throw fail('class-unknown', { classNo });
 }
 
 /** The number that the reader goes by, and the other one. Throws `export-no-regional-number`. */
@@ -71,7 +71,7 @@ function gathered({ db, vault }: TableSource, request: TableRequest): Attendance
   if (vault === null) throw fail('names-sealed', { classNo: record.classNo });
   const index = createClassIndex(records);
   const totals = totalsOf({ db }, index, record.classNo, { through: addDays(request.madeOn, -1) });
-  if (totals === null) throw fail('export-class-unknown', { classNo: record.classNo, classes: records.length });
+  if (totals === null) throw fail('class-unknown', { classNo: record.classNo });
   const credits: DayCredits = new Map(creditsOf(db, record.classNo).map((credit) => [credit.id, credit]));
   const days = daysOf(record, credits, request);
   if (days.length === 0) throw fail('export-no-days', { classNo: record.classNo });
