@@ -8,8 +8,10 @@ import { namesOf } from '../classes/enrolment.js';
 import { maskName } from '../classes/identity.js';
 import { stateOf, type ClassState } from '../classes/lifecycle.js';
 import type { ClassRecord } from '../classes/class-tables.js';
+import { loadCalendar } from '../calendars.js';
 import { instantToDate, systemClock, type Clock, type LocalDate } from '../core/time.js';
 import type { ClassPersonTotal, ClassTotals } from '../rules/class-totals.js';
+import type { Calendar } from '../rules/calendar.js';
 import type { Policy } from '../rules/policy.js';
 import { centi } from '../rules/totals.js';
 import { pendingDays } from '../store/credits.js';
@@ -60,8 +62,10 @@ export interface ClassFigures extends Omit<ClassTotals, 'people'> {
   readonly trainees: number;
   /** Inspections are not kept yet. */
   readonly inspectionsDone: null;
-  /** Last day for feedback after the class; null: the calendar of holidays does not reach so far. */
+  /** Last day for feedback, so many working days after the last class day; null: the class has no day. */
   readonly feedbackDue: LocalDate | null;
+  /** Years without a calendar of holidays that were needed for it: Monday to Friday was taken. */
+  readonly feedbackFallbackYears: readonly number[];
   readonly results: ResultsStatus;
   /** Days that wait to be computed. */
   readonly pending: number;
@@ -72,10 +76,11 @@ export function runTotals(args: TotalsArguments, options: ReadingOptions, io: Co
   const settings = settingsOf(args.config, options, io);
   if (settings === null) return EXIT.usage;
   const clock = options.clock ?? systemClock();
+  const { calendar } = loadCalendar({ overlay: settings.policy.calendarsDir });
   const found = readClasses(settings, args.class, options, (reading) => {
     if (reading.reader.vault === null && reading.records.length > 0)
       io.err('姓名已加密，此处没有密钥，只显示学员号。 Names are sealed and the key is not here; numbers only.');
-    return reading.records.map((record) => figuresOf(reading, record, clock));
+    return reading.records.map((record) => figuresOf(reading, record, clock, calendar));
   });
   for (const { figures, people, policy } of found ?? []) {
     if (io.json) {
@@ -98,7 +103,7 @@ interface Found {
   readonly policy: Policy;
 }
 
-function figuresOf({ reader, index }: ClassReading, record: ClassRecord, clock: Clock): Found {
+function figuresOf({ reader, index }: ClassReading, record: ClassRecord, clock: Clock, calendar: Calendar): Found {
   const { classNo, policy } = record;
   const totals = totalsOf(reader, index, classNo, { through: lastClosedDate(record, clock) });
   if (totals === null) throw new RangeError(`no class ${classNo}`);
@@ -107,6 +112,8 @@ function figuresOf({ reader, index }: ClassReading, record: ClassRecord, clock: 
   const today = instantToDate(clock.now(), policy.timezone);
   const asOf = today > record.to ? record.to : today;
   const names = namesIn(reader, record);
+  const lastDay = record.days.at(-1)?.date;
+  const feedback = lastDay === undefined ? null : calendar.addWorkingDays(lastDay, policy.feedbackWorkingDays);
   const figures: ClassFigures = {
     kind: 'class',
     ...sums,
@@ -118,7 +125,8 @@ function figuresOf({ reader, index }: ClassReading, record: ClassRecord, clock: 
       .length,
     trainees: record.members.length,
     inspectionsDone: null,
-    feedbackDue: null,
+    feedbackDue: feedback?.date ?? null,
+    feedbackFallbackYears: feedback?.fallbackYears ?? [],
     results: status,
     pending: [...pendingDays(reader.db)].filter((id) => id.startsWith(`${classNo}/`)).length,
     throughN,
