@@ -4,6 +4,8 @@
  * county judges.
  */
 import { fail } from '../core/errors.js';
+import type { DayResult } from './day-credit.js';
+import type { SessionId } from './grid.js';
 import type { Policy } from './policy.js';
 
 /** Hours of a part of the course, for thresholds over theory or practice alone. */
@@ -142,6 +144,15 @@ export interface SpotCheck {
   readonly reached: boolean;
   /** People to be phoned. */
   readonly phoneSample: number;
+}
+
+/**
+ * Whether a person counts as present while a session runs: signed in, and no punch in the out-window yet. `result` is the day
+ * with the punches known at that moment; a made-up sign-out is no punch.
+ */
+export function isPresent({ slots }: Pick<DayResult, 'slots'>, session: SessionId): boolean {
+  const [first, last] = [slots[`${session}_IN`], slots[`${session}_OUT`]];
+  return first != null && last?.by !== 'punch';
 }
 
 /** `onLeave` are those of the expected who are on leave; the policy says whether they stay expected. */

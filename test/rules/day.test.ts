@@ -8,7 +8,7 @@ import { dayPunchOf, type DayPunch, type DayQuestion, type RivalClass } from '..
 import { ageInSeconds, effectiveTime, offsetInSeconds } from '../../src/rules/effective-time.js';
 import type { Numbered, PunchFact } from '../../src/rules/facts.js';
 import { dayStatus, nextVersion } from '../../src/rules/revision.js';
-import { inspectionsDue, spotCheck } from '../../src/rules/totals.js';
+import { inspectionsDue, isPresent, spotCheck } from '../../src/rules/totals.js';
 
 const { policy } = loadPreset('baotou-2023');
 const day = (text: string): LocalDate => text as LocalDate;
@@ -173,4 +173,17 @@ test('inspection numbers: 33 of 41 reach 80 %, 14 are phoned, 121 hours need two
   expect(spotCheck(41, 0, 32, policy).reached).toBe(false);
   expect(inspectionsDue(120, policy)).toEqual({ city: 1, county: 1 });
   expect(inspectionsDue(121, policy)).toEqual({ city: 2, county: 2 });
+});
+
+test('present is who signed in and has not punched out; a made-up sign-out does not send anyone away', () => {
+  const ask = (times: readonly string[], makeups: DayQuestion['makeups'] = []): boolean => {
+    const punches = times.map((time, no) => punch(no + 1, time));
+    const result = creditDay({ ...question, punches, makeups }, policy).dayResult;
+    return result !== null && isPresent(result, 'AM');
+  };
+  expect(ask(['08:21:00'])).toBe(true);
+  expect(ask(['08:21:00', '10:16:00'])).toBe(false);
+  expect(ask(['10:16:00'])).toBe(false);
+  expect(ask([], ['AM_IN'])).toBe(true);
+  expect(ask(['08:21:00'], ['AM_OUT'])).toBe(true);
 });
