@@ -16,6 +16,7 @@ import { EXIT, type Console } from './console.js';
 import { fileOf, refuseExisting, writeExport, type ExportTarget, type WrittenFile } from './export-file.js';
 import { fileName, tableOf, type TableArguments } from './export-table.js';
 import { UNSIGNED_WORDS } from './token-signer.js';
+import { unprintableLines } from './unprintable.js';
 
 export interface AttendanceArguments extends TableArguments, ExportTarget {
   readonly config: string;
@@ -42,7 +43,8 @@ export async function runExportAttendance(
     variant: args.variant,
     fonts: openFonts({ files: settings.exports.fonts }),
   });
-  tell(table, writeExport(printed.bytes, file, args), { pages: printed.pages }, io);
+  tell(table, writeExport(printed.bytes, file, args), { pages: printed.pages, unprintable: printed.unprintable }, io);
+  for (const line of unprintableLines(printed.unprintable)) io.err(line);
   return EXIT.good;
 }
 
@@ -65,7 +67,12 @@ export async function runExportList(args: ListArguments, options: ReadingOptions
 }
 
 /** One line: where it is, its hash, the digest of its data, and how final it is. */
-function tell(table: AttendanceTable, written: WrittenFile, more: Readonly<Record<string, number>>, io: Console): void {
+function tell(
+  table: AttendanceTable,
+  written: WrittenFile,
+  more: Readonly<Record<string, unknown>>,
+  io: Console,
+): void {
   const { digest, status, throughN, classNo, people, days } = table;
   const figures = { classNo, digest, ...more, people: people.length, days: days.length, status, throughN };
   if (io.json) io.out(JSON.stringify({ kind: 'export', ...written, ...figures }));

@@ -1,50 +1,44 @@
 /**
  * `rollcall export trainee`: the record of one trainee or of everybody in a class (R87), a file each. Reads the data directory
- * beside the running daemon and changes nothing. Names and masked numbers are inside the files only; file names, output and
- * errors go by class and trainee number.
+ * beside the running daemon, at one moment, and changes nothing. Names and masked numbers are inside the files only; file names,
+ * output and errors go by class and trainee number.
  */
-import { mkdirSync, statSync, writeFileSync } from 'node:fs';
+import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
+import { loadClasses } from '../classes/class-tables.js';
 import { fail, systemCode } from '../core/errors.js';
-import { instantToDate, systemClock, type Clock } from '../core/time.js';
-import type { Driver } from '../drivers/driver.js';
-import type { AttendanceTable } from '../exports/attendance.js';
+import { instantToDate, systemClock } from '../core/time.js';
 import { openFonts, type FontBook } from '../exports/fonts.js';
-import { gatherAttendance, type ClassNoKind } from '../exports/gather.js';
+import { findClass, gatherAttendance, type ClassNoKind } from '../exports/gather.js';
 import { creditOf } from '../exports/gather-days.js';
 import type { Unprintable } from '../exports/pdf.js';
 import { isSigned } from '../exports/token.js';
 import { traineePdf } from '../exports/trainee-pdf.js';
 import { traineeRecord, type Explanations, type TraineeRecord } from '../exports/trainee-record.js';
-import { loadSettings, type Settings } from '../settings.js';
+import type { Settings } from '../settings.js';
 import { creditsOf } from '../store/credits.js';
 import { openReader, type Reader } from '../store/reader.js';
-import { faultLines } from './check-config.js';
-import { EXIT, type Console } from './console.js';
+import { inSnapshot } from '../store/statements.js';
+import { settingsOf, type ReadingOptions } from './class-reading.js';
+import { EXIT, progressLine, type Console } from './console.js';
+import { fileOf, refuseExisting, writeExport, type ExportTarget } from './export-file.js';
 import { tokenSigner, UNSIGNED_WORDS } from './token-signer.js';
+import { unprintableLines } from './unprintable.js';
 
-export interface ExportTraineeArguments {
+export interface ExportTraineeArguments extends ExportTarget {
   readonly config: string;
   readonly classNo: string;
   /** Trainee numbers; with `all` everybody on the roster. */
   readonly trainees: readonly string[];
   readonly all: boolean;
-  /** Which number of the class its papers go by (R3). */
+  /** Which number of the class the record goes by (R3). */
   readonly by: ClassNoKind;
   readonly madeBy: string;
-  /** A directory; for one trainee also the name of a file. */
-  readonly out: string;
-  /** Replace files that are there. */
-  readonly force: boolean;
   readonly format: 'pdf' | 'json';
 }
 
-export interface ExportTraineeOptions {
-  readonly drivers: readonly Driver[];
-  readonly env: Readonly<Record<string, string | undefined>>;
-  readonly clock?: Clock;
-  readonly devicesDir?: string;
-  /** For tests: fonts instead of those of this machine. */
+export interface ExportTraineeOptions extends ReadingOptions {
+  /** Fonts instead of those of this machine. */
   readonly fonts?: FontBook;
 }
 
@@ -57,43 +51,61 @@ export async function runExportTrainee(
     io.err('请用 --trainee 指定学员编号，或用 --all 导出全班。 Give --trainee with numbers, or --all.');
     return EXIT.usage;
   }
-  const { drivers, env, devicesDir } = options;
-  const { settings, faults } = loadSettings(args.config, {
-    ...{ drivers, env },
-    ...(devicesDir === undefined ? {} : { devicesDir }),
-  });
-  if (settings === null) {
-    for (const fault of faults) for (const line of faultLines(fault, fault.unit)) io.err(line);
-    return EXIT.usage;
-  }
-  const clock = options.clock ?? systemClock();
-  const records = recordsOf(args, settings, clock, env.CREDENTIALS_DIRECTORY);
+  const settings = settingsOf(args.config, options, io);
+  if (settings === null) return EXIT.usage;
   const fonts = args.format === 'json' ? null : (options.fonts ?? openFonts({ files: settings.exports.fonts }));
-  const target = targetOf(args, records.length);
-  for (const record of records) {
+  const records = recordsOf(args, settings, options);
+  if (records.length > 1) makeDirectory(args.out);
+  const files = new Map(
+    records.map((record) => [
+      record,
+      records.length > 1 ? join(args.out, nameOf(record, args)) : fileOf(args.out, nameOf(record, args)),
+    ]),
+  );
+  for (const file of files.values()) refuseExisting(file, args);
+  const progress = progressLine(io);
+  let done = 0;
+  for (const [record, file] of files) {
+    progress.show(`学员课时凭证 records ${String(++done)}/${String(records.length)}`);
     const made = fonts === null ? asJson(record) : await traineePdf(record, fonts);
-    const file = target(record);
-    write(file, made.bytes, args.force);
-    tell(record, file, made, io);
+    const { sha256 } = writeExport(made.bytes, file, args);
+    const { classNo, traineeNo, digest, status, token } = record;
+    const { pages, unprintable } = made;
+    progress.end();
+    if (io.json) {
+      const figures = { classNo, traineeNo, digest, pages, status, signed: isSigned(token), unprintable };
+      io.out(JSON.stringify({ kind: 'trainee', file, sha256, ...figures }));
+    } else io.out(`${file}  sha256 ${sha256}`);
+    for (const line of unprintableLines(unprintable)) io.err(line);
   }
-  if (records.some(({ token }) => !isSigned(token))) io.err(UNSIGNED_WORDS);
+  warn(records, io);
   return EXIT.good;
 }
 
+function warn(records: readonly TraineeRecord[], io: Console): void {
+  if (records.some(({ status }) => status === 'provisional'))
+    io.err('结果尚未定稿，凭证上已标明“临时”。 Some results are provisional, and the record says so.');
+  if (records.some(({ token }) => !isSigned(token))) io.err(UNSIGNED_WORDS);
+}
+
+/** Throws what `gatherAttendance` throws, `class-unknown` and `export-trainee-unknown`. */
 function recordsOf(
   args: ExportTraineeArguments,
   settings: Settings,
-  clock: Clock,
-  credentialsDir: string | undefined,
+  options: ReadingOptions,
 ): readonly TraineeRecord[] {
-  using reader = openReader(settings.dataDir, { now: clock.now(), credentialsDir });
-  if (reader === null) throw fail('export-class-unknown', { classNo: args.classNo, classes: 0 });
-  const table = gatherAttendance(reader, {
-    ...{ classNo: args.classNo, by: args.by, from: null, to: null, madeBy: args.madeBy, sign: null },
-    madeOn: instantToDate(clock.now(), settings.site.timeZone),
-  });
+  const clock = options.clock ?? systemClock();
+  using reader = openReader(settings.dataDir, { now: clock.now(), credentialsDir: options.env.CREDENTIALS_DIRECTORY });
+  if (reader === null) throw fail('class-unknown', { classNo: args.classNo });
+  const madeOn = instantToDate(clock.now(), settings.site.timeZone);
+  const { table, explanations } = inSnapshot(reader.db, () => ({
+    table: gatherAttendance(reader, {
+      ...{ classNo: args.classNo, by: args.by, from: null, to: null },
+      ...{ madeBy: args.madeBy, madeOn, sign: null },
+    }),
+    explanations: explanationsOf(reader, args.classNo),
+  }));
   const sign = tokenSigner(settings.dataDir);
-  const explanations = explanationsOf(reader, table);
   const wanted = args.all ? table.people.map(({ traineeNo }) => traineeNo) : [...new Set(args.trainees)];
   return wanted.map((traineeNo) => {
     const record = traineeRecord(table, traineeNo, explanations, sign);
@@ -103,11 +115,10 @@ function recordsOf(
 }
 
 /** Why each day is what it is, out of the results in force. */
-function explanationsOf({ db }: Reader, table: AttendanceTable): Explanations {
-  // Results go by the city's number, whichever number the reader goes by.
-  const classNo = table.classNoKind === 'city' ? table.classNo : (table.otherClassNo ?? table.classNo);
-  const credits = new Map(creditsOf(db, classNo).map((fact) => [fact.id, fact]));
-  return (traineeNo, date) => creditOf(credits.get(`${classNo}/${traineeNo}/${date}`))?.explanation ?? [];
+function explanationsOf(reader: Reader, classNo: string): Explanations {
+  const { classNo: own } = findClass(loadClasses(reader), classNo);
+  const credits = new Map(creditsOf(reader.db, own).map((fact) => [fact.id, fact]));
+  return (traineeNo, date) => creditOf(credits.get(`${own}/${traineeNo}/${date}`))?.explanation ?? [];
 }
 
 interface Made {
@@ -120,61 +131,16 @@ function asJson(record: TraineeRecord): Made {
   return { bytes: Buffer.from(`${JSON.stringify(record, null, 2)}\n`), pages: null, unprintable: [] };
 }
 
-/** Where the record of a trainee goes. */
-function targetOf(args: ExportTraineeArguments, count: number): (record: TraineeRecord) => string {
-  const isFile = count === 1 && args.out.endsWith(`.${args.format}`) && !isDirectory(args.out);
-  if (isFile) return () => args.out;
+/** `学员课时凭证_BT2026-031_T001.pdf`: numbers only. They are given by others, so what has a meaning in paths is taken out. */
+function nameOf({ classNo, traineeNo }: TraineeRecord, { format }: ExportTraineeArguments): string {
+  const word = (text: string): string => text.replace(/[^\p{L}\p{N}._-]+/gu, '_');
+  return `学员课时凭证_${word(classNo)}_${word(traineeNo)}.${format}`;
+}
+
+function makeDirectory(path: string): void {
   try {
-    mkdirSync(args.out, { recursive: true });
+    mkdirSync(path, { recursive: true, mode: 0o700 });
   } catch (error) {
-    throw fail('export-file-failed', { file: args.out, reason: systemCode(error) ?? 'unwritable' }, error);
+    throw fail('export-file-failed', { file: path, reason: systemCode(error) ?? 'unwritable' }, error);
   }
-  return ({ classNo, traineeNo }) => join(args.out, `${fileWord(classNo)}-${fileWord(traineeNo)}.${args.format}`);
-}
-
-/** Numbers are given by others; only letters, digits, dot, underscore and hyphen reach a file name. */
-const fileWord = (text: string): string => text.replace(/[^\p{L}\p{N}._-]+/gu, '_').replace(/^\.+/, '_');
-
-function isDirectory(path: string): boolean {
-  return statSync(path, { throwIfNoEntry: false })?.isDirectory() === true;
-}
-
-function write(file: string, bytes: Uint8Array, force: boolean): void {
-  try {
-    // Names are inside: nobody else on this machine needs to read them.
-    writeFileSync(file, bytes, { mode: 0o600, flag: force ? 'w' : 'wx' });
-  } catch (error) {
-    if (systemCode(error) === 'EEXIST') throw fail('export-file-exists', { file });
-    throw fail('export-file-failed', { file, reason: systemCode(error) ?? 'unwritable' }, error);
-  }
-}
-
-function tell(record: TraineeRecord, file: string, made: Made, io: Console): void {
-  const { classNo, traineeNo, token, digest, status } = record;
-  const { pages, unprintable } = made;
-  const isSound = isSigned(token);
-  if (io.json)
-    io.out(
-      JSON.stringify({
-        kind: 'trainee',
-        classNo,
-        traineeNo,
-        file,
-        pages,
-        status,
-        signed: isSound,
-        digest,
-        unprintable,
-      }),
-    );
-  else io.out(file);
-  for (const line of unprintableLines(unprintable)) io.err(line);
-}
-
-/** What stands on the paper as 〓, by number and code point, never by name. */
-export function unprintableLines(unprintable: readonly Unprintable[]): readonly string[] {
-  return unprintable.map(({ traineeNo, column, codePoints }) => {
-    const who = traineeNo === null ? '' : `学员 trainee ${traineeNo}，`;
-    return `注意：${who}${column}：字体缺字 ${codePoints.join(' ')}，印作 〓。可安装 fonts-hanazono 或 fonts-babelstone-han 后重新导出。 Characters that no font has were printed as 〓; install one of these fonts and export again.`;
-  });
 }
