@@ -59,7 +59,15 @@ function readYear(file: string, name: string): ReadYear {
     const words = { file, reason: systemCode(error) ?? 'unknown', reasonZh: systemCode(error) ?? 'unknown' };
     return { year: null, faults: [fileFault('calendar-bad', words, { file, line: 0, column: 0 }, '')] };
   }
-  return checkCalendarText(file, text, Number(name.slice(0, 4)));
+  const read = checkCalendarText(file, text, Number(name.slice(0, 4)));
+  return { ...read, faults: read.faults.map(withGuide) };
+}
+
+/** The words of these faults point to the guide of the settings; a calendar has its own example. */
+function withGuide(fault: FileFault): FileFault {
+  if (!['key-missing', 'wrong-value'].includes(fault.code)) return fault;
+  const remedyZh = '请改正；形式见 config/calendars/2026.yaml。';
+  return { ...fault, remedyZh, remedyEn: 'Correct it; config/calendars/2026.yaml shows the form.' };
 }
 
 /** Checks the text of one year. `wanted` is the year that the name of the file says. */

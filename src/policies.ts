@@ -109,8 +109,23 @@ const isIn = (file: string, dir: string): boolean => dirname(resolve(file)) === 
 type Context = Parameters<typeof composePolicy>[1];
 
 function composedOf(found: Found, context: Context): ComposedPolicy {
-  if (!('faults' in found)) return composePolicy(found, context);
-  return { policy: null, plain: null, faults: found.faults, layers: [], origin: () => '' };
+  if (!('faults' in found)) {
+    const composed = composePolicy(found, context);
+    return { ...composed, faults: composed.faults.map(withGuide) };
+  }
+  return { policy: null, plain: null, faults: found.faults.map(withGuide), layers: [], origin: () => '' };
+}
+
+/** The words of these faults point to the guide of the settings; a policy has its own. */
+function withGuide(fault: FileFault): FileFault {
+  if (!['key-missing', 'wrong-value'].includes(fault.code)) return fault;
+  const example = 'config/policies/baotou-2023.yaml';
+  const missing = fault.code === 'key-missing';
+  return {
+    ...fault,
+    remedyZh: `${missing ? '请补上' : '请改正'}；每个键的说明见 ${example}。`,
+    remedyEn: `${missing ? 'Add it' : 'Correct it'}; ${example} explains every key.`,
+  };
 }
 
 /** Looks beside a file first for what it extends, then among the known ones. */

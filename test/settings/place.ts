@@ -1,7 +1,8 @@
 /** A directory with a settings file, definitions and presets, for one test. */
-import { mkdirSync, mkdtempSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
+import { POLICY_DIR } from '../../src/policies.js';
 import { loadSettings, type LoadedSettings, type LoadOptions } from '../../src/settings.js';
 import { sampleDriver } from './sample-driver.js';
 
@@ -32,8 +33,8 @@ export function createPlace(settings: string): SettingsPlace {
   };
   const file = write('gateway.yaml', settings);
   write('devices/acme-f100.yaml', MODEL);
-  write('policies/baotou-2023.yaml', 'id: baotou-2023\n');
-  write('policies/liaoning-2022-practical.yaml', 'id: liaoning-2022-practical\n');
+  for (const name of ['baotou-2023', 'liaoning-2022-practical'])
+    write(`policies/${name}.yaml`, readFileSync(join(POLICY_DIR, `${name}.yaml`), 'utf8'));
   write('keys.json', '{"keys":[]}', 0o644);
   return {
     dir,
