@@ -202,9 +202,12 @@ export function mergeParts(before: ClassParts | null, after: ClassParts): ClassP
 const entriesOf = (root: Located | null): readonly (readonly [string, LocatedEntry])[] =>
   root?.kind === 'map' ? [...root.entries] : [];
 
+/** What stands in no file was there before: in the draft. */
+const placed = (fault: FileFault): FileFault => (fault.file === '' ? { ...fault, file: '草稿 draft' } : fault);
+
 const sorted = (all: readonly FileFault[]): { readonly errors: FileFault[]; readonly notes: FileFault[] } => ({
-  errors: all.filter((one) => one.severity === 'error'),
-  notes: all.filter((one) => one.severity === 'warning'),
+  errors: all.filter((one) => one.severity === 'error').map(placed),
+  notes: all.filter((one) => one.severity === 'warning').map(placed),
 });
 
 interface Parsed<T> {

@@ -3,7 +3,7 @@ import { GatewayError } from '../../src/core/errors.js';
 import type { Instant } from '../../src/core/time.js';
 import { createDoorbell, type Doorbell } from '../../src/core/unit.js';
 import { createCreditUnit, type CreditUnit } from '../../src/flows/credit.js';
-import type { CreditFact, Numbered } from '../../src/rules/facts.js';
+import type { CreditFact, Numbered, PunchFact } from '../../src/rules/facts.js';
 import {
   at,
   by,
@@ -316,6 +316,67 @@ describe('finality', () => {
     goTo(r, '2026-09-08', '23:30');
     comeAndGo(r);
     expect(mine(r)).toEqual(['r1 v1 final 8h  ', 'r2 v2 withdrawn 0h 1 import', 'r3 v3 final 8h 2 import']);
+  });
+});
+
+describe('causes', () => {
+  const decide = (r: Rig, kind: string, place: string, effective: Instant | null = null): void => {
+    r.store.db
+      .prepare(
+        `INSERT INTO class_request (id, class_no, kind, trainee_no, date, place, effective, reason, evidence, requested_by, requested_at)
+         VALUES ('r1', ?, ?, 'T001', ?, ?, ?, 'other', '[]', 'A1', 1)`,
+      )
+      .run(CLASS, kind, MONDAY, place, effective);
+    r.store.db
+      .prepare(
+        `INSERT INTO class_decision (request, verdict, decided_by, decided_at) VALUES ('r1', 'approved', 'S1', 2)`,
+      )
+      .run();
+  };
+  const learn = (r: Rig): void => {
+    r.store.db
+      .prepare(
+        `INSERT INTO class_online_import (id, class_no, sha256, source, origin, digest, records, imported_by, imported_at)
+         VALUES (1, ?, ?, 'f', 'o', ?, 1, 'A1', 1)`,
+      )
+      .run(CLASS, '0'.repeat(64), '0'.repeat(64));
+    r.store.db
+      .prepare(
+        `INSERT INTO class_online (import, row, class_no, trainee_no, date, lesson, kind, minutes, proof)
+         VALUES (1, 1, ?, 'T001', ?, '', 'theory', 90, '{}')`,
+      )
+      .run(CLASS, MONDAY);
+  };
+  /** A day that lacks the last punch, or has it at a time that nobody knows; final. */
+  const finalDay = (last: readonly PunchFact[]): Rig => {
+    const r = rig();
+    one(r);
+    take(r, ...monday(FULL_DAY.slice(0, 3)), ...last);
+    settle(r.unit);
+    goTo(r, '2026-09-08', '23:31');
+    settle(r.unit);
+    return r;
+  };
+  const untimed = punch(MONDAY, '17:35', {
+    over: { effective: null, offsetMs: null, offsetAgeMs: null, delivery: 'backfill' },
+  });
+
+  test.each([
+    ['makeup', [], (r: Rig) => decide(r, 'makeup', 'PM_OUT'), 8],
+    ['leave', [], (r: Rig) => decide(r, 'leave', 'PM'), 4],
+    ['online', [], learn, 6],
+    [
+      'review',
+      [untimed],
+      (r: Rig) => decide(r, 'review', String(r.store.facts(0, 100, 'punch').at(-1)?.n), at(MONDAY, '17:35')),
+      8,
+    ],
+  ] as const)('a final day changed by %s is a version that says so', (cause, last, change, hours) => {
+    const r = finalDay(last);
+    change(r);
+    r.store.transact((tx) => tx.touchDay({ classNo: CLASS, traineeNo: 'T001', date: day(MONDAY), cause }));
+    settle(r.unit);
+    expect(told(r).at(-1)).toMatch(new RegExp(`^T001 ${MONDAY} r\\d+ v2 final ${hours}h 1 ${cause}$`));
   });
 });
 

@@ -129,8 +129,9 @@ test('16: a result that was added after the seal', () => {
   using store = openStore({ dir, clock: createFakeClock(at('2026-09-10', '09:00')), software: 'test' });
   const [last] = store.creditsOf('BT2026-031');
   if (last === undefined) throw new Error('there is no result');
-  const { n: _n, ...fact } = last;
-  store.transact((tx) => tx.addCredit({ ...fact, rev: fact.rev + 1, result: { ...fact.result, flags: ['LATE'] } }));
+  const { kind, id, classNo, traineeNo, date, rev, state, totalHours, policy, punches, result } = last;
+  const fact = { kind, id, classNo, traineeNo, date, state, totalHours, policy, punches };
+  store.transact((tx) => tx.addCredit({ ...fact, rev: rev + 1, result: { ...result, flags: ['LATE'] } }));
   expect(verifyDataDir(dir).firstFault).toMatchObject({
     promise: 16,
     reason: 'class BT2026-031 is sealed, and its results are not those it was sealed with',
