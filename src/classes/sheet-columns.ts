@@ -282,6 +282,8 @@ function nameMissing<F extends string>(work: Work<F>, header: SheetRow): void {
   }
 }
 
+/** The line that shows in a template how to fill it in. */
+const EXAMPLE = /^(?:示例|example)/i;
 /** A sum stands at the end of many tables. */
 const SUM = /^(?:合计|总计|小计|共计|总和|total|sum)(?:[\s:(].*)?$/i;
 
@@ -299,6 +301,7 @@ function dataRows<F extends string>(work: Work<F>, header: SheetRow): readonly S
     const first = row.cells.find(({ kind }) => kind !== 'empty')?.text ?? '';
     const isHeader = used.every((column) => cellAt(row, column).text === cellAt(header, column).text);
     if (SUM.test(first.normalize('NFKC').replace(/\s/g, ''))) skip(row.no, 'a sum', '合计行');
+    else if (EXAMPLE.test(first)) skip(row.no, 'the example of the template', '模板中的示例行');
     else if (used.every((column) => cellAt(row, column).kind === 'empty'))
       skip(row.no, 'no column that is used holds anything', '所用各列均为空');
     else if (isHeader && used.length > 0) skip(row.no, 'the header again', '重复的表头');

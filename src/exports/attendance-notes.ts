@@ -42,7 +42,7 @@ function makeupSheet(table: AttendanceTable): Sheet {
       ...[one.text ?? '', one.requestedBy, one.approvedBy, one.approvedAt],
     ]),
   );
-  return listSheet(table, '补签与请假', MAKEUP_COLUMNS, rows, '没有已批准的补签、请假或核时。 None approved.');
+  return listSheet(table, '补签与请假', MAKEUP_COLUMNS, rows, '没有已批准的补签、请假或复核。 None approved.');
 }
 
 const WORD_COLUMNS: readonly Column[] = [

@@ -36,7 +36,7 @@ export const SLOT_WORDS: Readonly<Record<SlotId, string>> = {
 export const GAP = '\u3000';
 
 export const SESSION_WORDS = { AM: '上午', PM: '下午' } as const;
-export const REQUEST_WORDS = { leave: '请假', makeup: '补签', review: '核时' } as const;
+export const REQUEST_WORDS = { leave: '请假', makeup: '补签', review: '复核' } as const;
 
 export const MARK_WORDS: Readonly<Record<Mark, { readonly zh: string; readonly en: string }>> = {
   缺: { zh: '缺打卡', en: 'punch missing' },

@@ -19,17 +19,18 @@ import { creditOf, inRange, type DayCredits, type DayRange } from './gather-days
 type Source = Pick<Store, 'db' | 'vault'>;
 type Names = ReadonlyMap<string, string>;
 
-/** Reasons of make-ups (requirements 4.8) and the usual ones of leave; another word stands as it was given. */
+/** Reasons of make-ups (requirements 4.8), leave and reviews; another word stands as it was given. */
 const REASONS: Readonly<Record<string, string>> = {
-  deviceFault: '终端故障',
+  deviceFault: '考勤机故障',
   powerOutage: '停电',
-  networkOutage: '断网',
+  networkOutage: '网络中断',
   forgot: '忘记打卡',
   faceFailed: '人脸识别失败',
   sick: '病假',
   personal: '事假',
-  family: '家庭原因',
   official: '公假',
+  clockWrong: '考勤机时钟有误',
+  clockUnknown: '考勤机时钟误差不明',
   other: '其他',
 };
 
