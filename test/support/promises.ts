@@ -4,6 +4,7 @@
  * Each broken promise is one sentence; an empty list means that all hold.
  */
 import { cpSync, rmSync } from 'node:fs';
+import { checkCreditsIn } from '../../src/classes/check-credits.js';
 import { openClasses } from '../../src/classes/classes.js';
 import { loadPreset } from '../../src/policies.js';
 import type { PunchIdentity } from '../../src/platform/ledger.js';
@@ -108,6 +109,8 @@ export async function brokenPromises(site: Site, { credit = true } = {}): Promis
   ];
   await site.stop();
   const verified = verifyDataDir(site.dir(), { verifySignature: site.city.verifySignature });
+  const computed = credit && verified.ok ? checkCreditsIn(site.dir()) : null;
+  if (computed?.fault) broken.push(`P5 verify: ${computed.fault.reason}`);
   if (!verified.ok) broken.push(`P4 gateway: ${JSON.stringify(verified.firstFault)}`);
   else if (credit) broken.push(...recompute(site, site.dir()));
   return broken;
