@@ -167,7 +167,9 @@ export function parseRosterSheet(sheet: Sheet, options: RosterSheetOptions): Ros
       },
     },
   );
-  return { entries: entries.filter((_, index) => read[index]?.reader.isGood() === true), faults, notes };
+  const isWhole = (row: ReadRow | undefined): boolean =>
+    row?.reader.isGood() === true && REQUIRED.every((key) => !isUnread(row.written, key));
+  return { entries: entries.filter((_, index) => isWhole(read[index])), faults, notes };
 }
 
 /** Null: empty, or told to be faulty. */
@@ -192,8 +194,9 @@ function placeOf(
   return { row, key: isOwn ? key : 'traineeNo' };
 }
 
+const REQUIRED = ['traineeNo', 'name', 'documentNumber'] as const;
 const isUnread = (written: Written, key: Field): boolean =>
-  (key === 'traineeNo' || key === 'name' || key === 'documentNumber') && written[key] === null;
+  REQUIRED.some((one) => one === key) && written[key] === null;
 
 /** What could not be read was told and is not judged again; the rest of its row still is. */
 function withPlaceholders(written: Written, index: number): RosterRow {

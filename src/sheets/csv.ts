@@ -24,7 +24,7 @@ export function parseCsv(text: string): readonly SheetRow[] {
     return null;
   };
   try {
-    parse(body, {
+    parse(quotedWhole(body, delimiter), {
       delimiter,
       record_delimiter: ['\r\n', '\n', '\r'],
       relax_column_count: true,
@@ -36,6 +36,13 @@ export function parseCsv(text: string): readonly SheetRow[] {
     throw quotesFault(error);
   }
   return rows;
+}
+
+/** A cell `="0012"` as a quoted one: its quotation marks stand inside the text, which is no CSV and is common all the same. */
+function quotedWhole(text: string, delimiter: string): string {
+  const edge = `${delimiter === '|' ? '\\|' : delimiter}\\r\\n`;
+  const kept = new RegExp(`(^|[${edge}])(="[^"\\r\\n]+")(?=[${edge}]|$)`, 'g');
+  return text.replace(kept, (_, before: string, cell: string) => `${before}"${cell.replace(/"/g, '""')}"`);
 }
 
 function rowOf(record: readonly string[], no: number): SheetRow | null {

@@ -84,7 +84,7 @@ async function readXlsx(bytes: Buffer, wanted: string | null): Promise<Omit<Shee
 const quoted = (sheets: readonly SheetEntry[]): string => sheets.map(({ name }) => `"${name}"`).join(', ') || '-';
 
 /** The sheet of our templates that explains the other one. */
-const HELP = /^填写说明/;
+const HELP = '填写说明';
 
 /** The sheet that is asked for, or the only visible one that holds something and explains nothing. A hidden sheet is never read. */
 async function choose(
@@ -113,7 +113,7 @@ async function choose(
   if (visible.length === 1) return { entry: only, notes };
   const filled: SheetEntry[] = [];
   for (const one of visible) {
-    if (HELP.test(one.name)) continue;
+    if (one.name.startsWith(HELP)) continue;
     if (!(await isBlank(archive, one))) filled.push(one);
     else {
       notes.push({ code: 'empty-sheet', en: `sheet "${one.name}" is empty`, zh: `工作表 “${one.name}” 为空` });
