@@ -227,8 +227,6 @@ describe('what is refused', () => {
     expect(refused({ classNo: 'NOPE' })).toBe('class-unknown');
     expect(refused({ by: 'regional' })).toBe('export-no-regional-number');
     expect(refused({ from: day('2027-01-01') })).toBe('export-no-days');
-    expect(() => gatherAttendance({ db: bench.store.db, vault: null }, REQUEST)).toThrowError(
-      /key is not within reach/,
-    );
+    expect(() => gatherAttendance({ db: bench.store.db, vault: null }, REQUEST)).toThrow(/key is not within reach/);
   });
 });
