@@ -56,6 +56,8 @@ export interface ImportOutcome {
 export interface ImportBy {
   /** File name as it is to be kept with the version (R1); no path. */
   readonly source: string;
+  /** The same for the timetable, where that came from another file. */
+  readonly timetableSource?: string;
   /** Who imported: a user name or `cli`. */
   readonly importedBy: string;
   readonly at: Instant;
@@ -120,7 +122,11 @@ export function importClass(
       ...planned,
       rosterHash: rosterHash || putRoster(store, definition, versions.roster, by),
       timetableHash:
-        timetableHash || putTimetable(store, definition.classNo, versions.timetable, definition.days, by),
+        timetableHash ||
+        putTimetable(store, definition.classNo, versions.timetable, definition.days, {
+          ...by,
+          source: by.timetableSource ?? by.source,
+        }),
     };
     const rows = keepReason(store, before, definition, outcome, by.at);
     const data = eventData(store, { before, definition, outcome, by, rows });

@@ -101,6 +101,11 @@ export function draftHeads(source: Pick<Store, 'db'>): readonly DraftHead[] {
     .map(headOf);
 }
 
+function contentOf({ vault }: ClassSource, row: DraftRow): ClassParts {
+  const { parts } = JSON.parse(vault.open(place(row.class_no, row.version), row.body)) as { parts: unknown };
+  return lasting(CLASS_PARTS_SCHEMA.parse(parts));
+}
+
 /** Null: there is no draft, or it has become a class. Personal data: who shows it answers for it (R70). */
 export function openDraft(source: ClassSource, classNo: string): Draft | null {
   const row = source.db
@@ -109,8 +114,7 @@ export function openDraft(source: ClassSource, classNo: string): Draft | null {
     )
     .get(classNo);
   if (!row) return null;
-  const { parts } = JSON.parse(source.vault.open(place(classNo, row.version), row.body)) as { parts: unknown };
-  const content = lasting(CLASS_PARTS_SCHEMA.parse(parts));
+  const content = contentOf(source, row);
   return { ...headOf(row), content, missing: missingOf(content) };
 }
 
@@ -196,6 +200,26 @@ export function timetableParts(days: readonly ClassDay[]): NonNullable<ClassPart
       ...(room === null ? {} : { room }),
     })),
   }));
+}
+
+/** The files that the roster and the timetable of a draft came from, which need not be the last one that was imported (R1). */
+export function partSources(
+  source: ClassSource,
+  classNo: string,
+): { readonly roster: string; readonly timetable: string } {
+  const rows = source.db
+    .prepare<[string], DraftRow>(`${SELECT} WHERE class_no = ? ORDER BY version`)
+    .all(classNo)
+    .map((row) => ({ from: row.source, content: contentOf(source, row) }));
+  const lastChange = (key: 'roster' | 'timetable'): string => {
+    let [known, from] = ['', ''];
+    for (const row of rows) {
+      const text = canonicalJson(row.content[key] ?? null);
+      if (text !== known) [known, from] = [text, row.from];
+    }
+    return from;
+  };
+  return { roster: lastChange('roster'), timetable: lastChange('timetable') };
 }
 
 /** How a class is opened: with the approval of the office, or by a supervisor who answers for there being none (R5). */

@@ -2,7 +2,7 @@
  * `rollcall class activate NO`: a draft that is ready becomes an active class, with the approval reference of its opening, or with the
  * supervisor who answers for there being none (R5). What is missing is listed and refused; the policy must be in force.
  */
-import { openingOf, type Opening } from '../classes/drafts.js';
+import { openingOf, partSources, type Opening } from '../classes/drafts.js';
 import { fail } from '../core/errors.js';
 import { openDesk, personOf, refuse, together, withStore, wordsOf, type ClassOptions } from './class-desk.js';
 import { holidaysAmong } from './class-words.js';
@@ -31,8 +31,10 @@ export async function runClassActivate(
     const { draft, judged } = openingOf(store, classNo, opening, classes.context());
     const { definition, faults, notes } = judged;
     if (definition === null) return refuse(classNo, faults, io);
+    const sources = partSources(store, classNo);
     const outcome = classes.import(definition, {
-      source: draft.source,
+      source: sources.roster,
+      timetableSource: sources.timetable,
       importedBy: by,
       draft: { version: draft.version, hash: draft.hash },
     });

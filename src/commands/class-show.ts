@@ -89,6 +89,7 @@ function showLines(view: ClassView): readonly string[] {
   return [
     `${classNo}  ${STATES[state]}`,
     ...headLines,
+    ...openLines(view),
     ...missingLines(view.missing.map((item) => item.key)),
     ...(policy === null ? [] : [`  策略 policy: ${policy.id} v${policy.ver} ${policy.sha256}`]),
     ...versionLines('草稿 draft', view.drafts),
@@ -117,6 +118,20 @@ function showLines(view: ClassView): readonly string[] {
     ...(seal === null ? [] : [`  封存 sealed ${isoUtc(seal.sealedAt)} ${seal.sealedBy} ${seal.days} ${seal.digest}`]),
   ];
 }
+
+/** What stands out about how and where the class is held. */
+function openLines({ head }: ClassView): readonly string[] {
+  const [by, place] = [part(head?.unapproved, 'by'), part(head?.temporaryVenue, 'place')];
+  return [
+    ...(by === '' ? [] : [`  标志 flag UNAPPROVED_CLASS: 由 ${by} 启用 activated by ${by}`]),
+    ...(place === '' ? [] : [`  标志 flag TEMPORARY_VENUE: ${place} ${part(head?.temporaryVenue, 'approval')}`]),
+  ];
+}
+
+const part = (value: JsonValue | undefined, key: string): string =>
+  typeof value === 'object' && value !== null && !Array.isArray(value)
+    ? word((value as Readonly<Record<string, JsonValue>>)[key])
+    : '';
 
 const people = (by: string, approvedBy: string | null): string =>
   approvedBy === null ? by : `${by} / 批准 approved ${approvedBy}`;

@@ -113,7 +113,7 @@ export function tellDraft(outcome: DraftOutcome, told: Told, dryRun: boolean, io
   else for (const line of draftLines(outcome, dryRun)) io.out(line);
   if (outcome.state === 'ready')
     io.err(
-      `资料已齐，可以启用：rollcall class activate ${outcome.classNo} --approval 文号 --by 姓名 / complete; it can be activated`,
+      `资料已齐，可以启用：rollcall class activate ${outcome.classNo} --approval 文号 --by 编号 / complete; it can be activated`,
     );
   return EXIT.good;
 }

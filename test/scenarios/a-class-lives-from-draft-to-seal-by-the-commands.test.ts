@@ -206,11 +206,11 @@ test('draft, roster by GBK CSV, timetable by XLSX, ready, active, taught, ended,
   expect(JSON.parse(shown.out[0] ?? '')).toMatchObject({
     state: 'sealed',
     rosters: [
-      { version: 1, source: '课程表.xlsx', importedBy: 'S01' },
+      { version: 1, source: '花名册.csv', importedBy: 'S01' },
       { version: 2, source: '更正.csv', importedBy: 'cli' },
     ],
     timetables: [
-      { version: 1, hours: 24 },
+      { version: 1, hours: 24, source: '课程表.xlsx' },
       { version: 2, hours: 24, source: '课程表2.xlsx', importedBy: 'A01' },
     ],
     changes: [{ timetableVersion: 2, reason: '教室维修', by: 'A01', approvedBy: 'S01' }],
@@ -255,5 +255,7 @@ test('a supervisor may activate without approval, with a reason; half of the fla
   expect(await codeOf(activate({ approval: 'X', unapprovedBy: 'S01', reason: '在途' }))).toBe('bad-argument');
   expect(await codeOf(activate({}))).toBe('class-not-ready');
   expect((await activate({ unapprovedBy: 'S01', reason: '在途' })).code).toBe(0);
+  const shown = await said((io) => runClassShow(CLASS, config, options, io));
+  expect(shown.out.join('\n')).toContain('UNAPPROVED_CLASS: 由 S01 启用');
   expect(await codeOf(activate({ approval: 'X' }))).toBe('class-already-active');
 });
