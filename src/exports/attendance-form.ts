@@ -3,8 +3,16 @@
  * what the thresholds mean, where the data come from, and the QR. That part is one tall row, because a page never breaks within
  * a row.
  */
-import type { CellRange, CellStyle, SheetImage, SheetRow } from '../sheets/write-xlsx-book.js';
-import { COUNT_WORDS, GAP, legendText, originLines, signatureParts, thresholdLines } from './attendance-words.js';
+import type { CellRange, CellStyle, Sheet, SheetImage, SheetRow } from '../sheets/write-xlsx-book.js';
+import {
+  COUNT_WORDS,
+  GAP,
+  legendText,
+  originLines,
+  shortOrigin,
+  signatureParts,
+  thresholdLines,
+} from './attendance-words.js';
 import type { AttendanceTable, TableVariant } from './attendance.js';
 
 const SIZE = 9;
@@ -138,3 +146,13 @@ export function bottomOf(
     images: [{ png, row: row + 1, column: qrColumn, widthMm: qrMm, heightMm: qrMm, words: '核验二维码 QR to verify' }],
   };
 }
+
+/** How every sheet of the form is printed. */
+export const pageOf = (table: AttendanceTable, headRows: number): NonNullable<Sheet['page']> => ({
+  orientation: 'landscape',
+  fitToWidth: true,
+  centered: true,
+  margins: { left: GRID.marginMm, right: GRID.marginMm, top: 9, bottom: 12 },
+  footer: { left: `${table.classNo} · ${shortOrigin(table)}`, right: '第 {page} 页 共 {pages} 页' },
+  repeatRows: { from: 1, to: headRows },
+});

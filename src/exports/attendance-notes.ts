@@ -1,12 +1,11 @@
 /** The sheets beside the table: 补签与请假 with reason and approver, and 说明 with notes on flags, in both languages. */
 import type { CellStyle, CellValue, Sheet, SheetRow } from '../sheets/write-xlsx-book.js';
-import { GRID, linesIn } from './attendance-form.js';
+import { GRID, linesIn, pageOf } from './attendance-form.js';
 import {
   MARK_WORDS,
   originLines,
   PRESENT,
   REQUEST_WORDS,
-  shortOrigin,
   statusWords,
   thresholdLines,
   titleOf,
@@ -160,13 +159,6 @@ function listSheet(
       ...(none.length > 0 ? [{ row: HEAD_ROWS + 1, column: 1, toRow: HEAD_ROWS + 1, toColumn: last }] : []),
     ],
     freeze: { rows: HEAD_ROWS, columns: 0 },
-    page: {
-      orientation: 'landscape',
-      fitToWidth: true,
-      centered: true,
-      margins: { left: GRID.marginMm, right: GRID.marginMm, top: 9, bottom: 12 },
-      footer: { left: `${table.classNo} · ${shortOrigin(table)}`, right: '第 {page} 页 共 {pages} 页' },
-      repeatRows: { from: 1, to: HEAD_ROWS },
-    },
+    page: pageOf(table, HEAD_ROWS),
   };
 }

@@ -1,7 +1,7 @@
 /** The variant without days: one line a trainee, with the hours by their origin and both thresholds. */
 import type { CellValue, Sheet } from '../sheets/write-xlsx-book.js';
-import { bottomOf, COLUMNS, GRID, linesIn } from './attendance-form.js';
-import { headParts, percentText, shortOrigin, titleOf } from './attendance-words.js';
+import { bottomOf, COLUMNS, GRID, linesIn, pageOf } from './attendance-form.js';
+import { headParts, percentText, titleOf } from './attendance-words.js';
 import type { AttendancePerson, AttendanceTable } from './attendance.js';
 
 interface Column {
@@ -74,14 +74,7 @@ export function summarySheet(table: AttendanceTable, png: Uint8Array): Sheet {
     ],
     merges: [1, 2].map((row) => ({ row, column: 1, toRow: row, toColumn: last })).concat(bottom.merges),
     freeze: { rows: HEAD_ROWS, columns: 3 },
-    page: {
-      orientation: 'landscape',
-      fitToWidth: true,
-      centered: true,
-      margins: { left: GRID.marginMm, right: GRID.marginMm, top: 9, bottom: 12 },
-      footer: { left: `${table.classNo} · ${shortOrigin(table)}`, right: '第 {page} 页 共 {pages} 页' },
-      repeatRows: { from: 1, to: HEAD_ROWS },
-    },
+    page: pageOf(table, HEAD_ROWS),
     images: bottom.images,
   };
 }

@@ -8,7 +8,7 @@
  */
 import type { CellStyle, CellValue, Sheet, SheetColumn, SheetRow } from '../sheets/write-xlsx-book.js';
 import { xlsxBytes } from '../sheets/write-xlsx.js';
-import { COLUMNS, GRID, type Bottom, bottomOf, linesIn, stretched } from './attendance-form.js';
+import { COLUMNS, GRID, type Bottom, bottomOf, linesIn, pageOf, stretched } from './attendance-form.js';
 import { noteSheets } from './attendance-notes.js';
 import { summarySheet } from './attendance-summary.js';
 import {
@@ -18,7 +18,6 @@ import {
   hoursText,
   onlineText,
   percentText,
-  shortOrigin,
   SLOT_HEADS,
   slotText,
   thresholdWords,
@@ -86,16 +85,6 @@ function daySheet(
     images: bottom.images,
   };
 }
-
-/** How every sheet of the form is printed. */
-export const pageOf = (table: AttendanceTable, headRows: number): NonNullable<Sheet['page']> => ({
-  orientation: 'landscape',
-  fitToWidth: true,
-  centered: true,
-  margins: { left: GRID.marginMm, right: GRID.marginMm, top: 9, bottom: 12 },
-  footer: { left: `${table.classNo} · ${shortOrigin(table)}`, right: '第 {page} 页 共 {pages} 页' },
-  repeatRows: { from: 1, to: headRows },
-});
 
 function columnsOf(table: AttendanceTable, variant: TableVariant, day: AttendanceDay): readonly DayColumn[] {
   const place = table.days.indexOf(day);
