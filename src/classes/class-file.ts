@@ -91,6 +91,8 @@ export interface ClassDefinition {
   readonly terminals: readonly TerminalAssignment[];
   readonly days: readonly ClassDay[];
   readonly teachers: readonly Teacher[];
+  /** 班主任: number of one of the teachers; null: none named. */
+  readonly classTeacher: string | null;
   readonly roster: readonly RosterEntry[];
   readonly corrections: readonly Correction[];
   readonly change: Change | null;

@@ -83,6 +83,7 @@ export function judgeClass(content: ClassParts, context: ClassFileContext, book:
     book.push(notOneOfFault(content.policy ?? '', context.policyNames, placeOf(book.root, ['policy']), ['policy']));
   checkChange(content, book);
   const teachers = checkTeachers(content, book);
+  checkClassTeacher(content, book);
   const days = checkTimetable(content, policy, book);
   if (policy !== null) checkHours(content, days, policy, book);
   const missing = missingOf(content);
@@ -104,6 +105,7 @@ export function judgeClass(content: ClassParts, context: ClassFileContext, book:
     terminals: checkTerminals(content, context, book),
     days,
     teachers,
+    classTeacher: content.classTeacher ?? null,
     roster: checkRoster(content.roster ?? [], { today: context.today, period: period ?? {}, teachers }, book),
     corrections: checkCorrections(content, book),
     change: changeOf(content),
@@ -132,6 +134,12 @@ function changeOf({ change }: ClassParts): ClassDefinition['change'] {
 function checkChange({ change }: ClassParts, book: FaultBook): void {
   if (change !== undefined && change.by === change.approvedBy)
     book.add(['change', 'approvedBy'], { en: 'another person must approve', zh: '须由另一人批准' });
+}
+
+function checkClassTeacher({ classTeacher, teachers }: ClassParts, book: FaultBook): void {
+  if (classTeacher === undefined || teachers === undefined) return;
+  if (!teachers.some((one) => one.teacherNo === classTeacher))
+    book.add(['classTeacher'], { en: 'no such teacher on the list of the class', zh: '教师名单中没有该教师编号' });
 }
 
 /** Whether the timetable delivers what was planned, and how much of it online (R14, R17); both only worth knowing. */

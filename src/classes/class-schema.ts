@@ -131,6 +131,8 @@ export const CLASS_SCHEMA = z.strictObject({
     .max(64),
   timetable: z.union([z.array(day).min(1).max(366), pattern]),
   teachers: z.array(teacher).min(1).max(64),
+  /** 班主任: number of one of the teachers; stands on the attendance table. */
+  classTeacher: number.optional(),
   roster: z.array(trainee).min(1).max(500),
   corrections: z.array(correction).max(100).default([]),
   change: change.optional(),

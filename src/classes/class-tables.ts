@@ -37,7 +37,7 @@ type Head = Omit<
 >;
 
 /** Keys that heads written by an earlier program do not have. */
-const ADDED_LATER = { approvedHeadcount: null, temporaryVenue: null } as const;
+const ADDED_LATER = { approvedHeadcount: null, temporaryVenue: null, classTeacher: null } as const;
 
 /** A class as the lookups hold it in memory: no names, no document numbers. */
 export interface ClassRecord extends Head {
@@ -220,10 +220,10 @@ export function putClass(
   at: Instant,
 ): void {
   const { classNo, regionalClassNo, name, institution, occupation, from, to, plannedHours } = definition;
-  const { approvedHeadcount, approval, unapproved, room, temporaryVenue, terminals } = definition;
+  const { approvedHeadcount, approval, unapproved, room, temporaryVenue, classTeacher, terminals } = definition;
   const head: Head = {
     ...{ name, institution, occupation, from, to, plannedHours, approvedHeadcount },
-    ...{ approval, unapproved, room, temporaryVenue, terminals },
+    ...{ approval, unapproved, room, temporaryVenue, classTeacher, terminals },
   };
   store.db
     .prepare(

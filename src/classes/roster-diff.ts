@@ -47,6 +47,7 @@ const HEAD = [
   'unapproved',
   'room',
   'temporaryVenue',
+  'classTeacher',
   'terminals',
 ] as const;
 

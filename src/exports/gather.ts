@@ -8,7 +8,7 @@
  */
 import { createHash } from 'node:crypto';
 import { createClassIndex, enrolledFrom, enrolledTo } from '../classes/class-index.js';
-import { loadClasses, openRoster, type ClassRecord, type Member } from '../classes/class-tables.js';
+import { loadClasses, openRoster, openTeachers, type ClassRecord, type Member } from '../classes/class-tables.js';
 import { recordedResults, totalsOf } from '../classes/class-totals.js';
 import { fail } from '../core/errors.js';
 import { addDays, type LocalDate } from '../core/time.js';
@@ -92,7 +92,7 @@ function gathered({ db, vault }: TableSource, request: TableRequest): Attendance
     to: record.to,
     plannedHours: record.plannedHours,
     room: record.room,
-    classTeacher: null,
+    classTeacher: classTeacherOf({ db, vault }, record),
     days,
     people,
     slotTotals: slotTotalsOf(record, days, credits),
@@ -113,6 +113,16 @@ function gathered({ db, vault }: TableSource, request: TableRequest): Attendance
   const digest = createHash('sha256').update(canonicalJson(table)).digest('hex');
   const token = request.sign?.({ ...table, digest }) ?? `rollcall:${digest}`;
   return { ...table, digest, token };
+}
+
+/** 班主任 by name; null where the class names none. */
+function classTeacherOf(
+  source: { readonly db: Store['db']; readonly vault: Vault },
+  record: ClassRecord,
+): string | null {
+  if (record.classTeacher === null) return null;
+  const teachers = openTeachers(source, record.classNo, record.rosterVersion);
+  return teachers.find((one) => one.teacherNo === record.classTeacher)?.name ?? null;
 }
 
 /** A table is provisional as long as one of its days is, or has no result yet of somebody who is enrolled. */

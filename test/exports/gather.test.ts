@@ -48,7 +48,7 @@ const punches = (user: string, date: string, times: readonly (string | null)[]) 
 function week(): Bench {
   const bench = openBench();
   const text = classText({
-    head: 'approval: 昆人社培〔2026〕31号\nregionalClassNo: NM-2026-7',
+    head: 'approval: 昆人社培〔2026〕31号\nregionalClassNo: NM-2026-7\nclassTeacher: J1',
     people: [person(1), person(2), person(3, ', enrolledFrom: 2026-09-08')],
     timetable: `
   - { date: 2026-09-07 }
@@ -81,6 +81,15 @@ describe('what stands on the table', () => {
     expect(marks(found, 2, 1)).toEqual(['08:20', '12:05']);
     expect(found.people[0]?.days[0]?.hours).toBe(6);
     expect(found.people[2]?.remarks).toEqual(['2026-09-08 入班 joined']);
+  });
+
+  test('the class teacher by name, and nobody where the class names none', () => {
+    expect(table(week()).classTeacher).toBe('南宫老师傅');
+    const bench = openBench();
+    bench.classes.importText('class.yaml', classText({ timetable: '[{ date: 2026-09-07 }]' }), by);
+    expect(table(bench).classTeacher).toBeNull();
+    const text = classText({ extra: 'classTeacher: J9' });
+    expect(bench.classes.check('class.yaml', text).faults.map((fault) => fault.path)).toEqual(['classTeacher']);
   });
 
   test('names whole, documents masked by the policy, no full number anywhere', () => {
