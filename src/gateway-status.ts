@@ -11,7 +11,7 @@ import type { Settings } from './settings.js';
 import type { SettingsFault } from './settings/files.js';
 import type { UpstreamSettings } from './settings/entries.js';
 import type { Pending, Store } from './store/store.js';
-import type { GatewayStatus, PartStatus, Trouble } from './web/status.js';
+import type { ClassStatus, GatewayStatus, PartStatus, Trouble } from './web/status.js';
 
 /** A unit that cannot run because of its settings. */
 export interface Parked {
@@ -23,6 +23,7 @@ export interface StatusSources {
   readonly settings: Settings;
   readonly parts: { readonly version: string };
   readonly store: Store;
+  readonly classes: readonly ClassStatus[];
   readonly health: Health;
   readonly intakes: ReadonlyMap<string, Intake>;
   readonly enrolments: ReadonlyMap<string, Enrolment>;
@@ -228,6 +229,7 @@ export function gatewayStatus(from: StatusSources): GatewayStatus {
     journal: store.head(),
     keysSealed: store.keysSealed,
     terminals,
+    classes: from.classes,
     unclaimed: from.unclaimed,
     cameras: [],
     upstreams,

@@ -20,6 +20,7 @@ import { createIntake, type Intake, type IntakeParts } from './flows/intake.js';
 import { createReception, createSwitchboard, type Listen, type Switchboard } from './flows/reception.js';
 import { createSeal } from './flows/seal.js';
 import { punchMeaning } from './gateway-intake.js';
+import { classStatuses } from './gateway-classes.js';
 import { gatewayStatus, parkedPart, troubleOf } from './gateway-status.js';
 import { createLinks, type Links } from './links/open.js';
 import { openPolicies } from './policies.js';
@@ -310,6 +311,7 @@ export function buildGateway(settings: Settings, faults: readonly SettingsFault[
       settings,
       parts,
       store,
+      classes: classStatuses(store, classes, clock, settings.site.timeZone),
       health,
       ...{ intakes, enrolments, upstreams, parked },
       running,

@@ -18,6 +18,7 @@ export const PAGE_HTML = `<!doctype html>
 <section aria-labelledby="h-why" id="why" hidden><h2 id="h-why">需要处理 <small lang="en">Needs attention</small></h2><ul id="reasons"></ul></section>
 <section aria-labelledby="h-t"><h2 id="h-t">考勤机 <small lang="en">Terminals</small></h2><table><thead><tr><th>名称<br><small lang="en">Name</small></th><th>状态<br><small lang="en">State</small></th><th>起始时间<br><small lang="en">Since</small></th><th>序列号<br><small lang="en">Serial</small></th><th>时钟偏差(秒)<br><small lang="en">Clock offset (s)</small></th><th>已存打卡<br><small lang="en">Stored</small></th><th>人员：已录/失败/待录<br><small lang="en">People: in/failed/waiting</small></th></tr></thead><tbody id="terminals"></tbody></table></section>
 <section aria-labelledby="h-c" id="callers" hidden><h2 id="h-c">未登记的呼叫 <small lang="en">Unclaimed callers</small></h2><p>下列设备呼叫了本网关但未登记，其记录仍保存在设备中。登记命令： <small lang="en">They called and belong to no setting; they keep their records. To adopt one:</small> <code>rollcall discover --config FILE --adopt SERIAL --as NAME</code></p><table><thead><tr><th>协议<br><small lang="en">Protocol</small></th><th>序列号<br><small lang="en">Serial</small></th><th>来自<br><small lang="en">From</small></th><th>端口<br><small lang="en">Port</small></th><th>最近一次<br><small lang="en">Latest</small></th><th>次数<br><small lang="en">Calls</small></th></tr></thead><tbody id="unclaimed"></tbody></table></section>
+<section aria-labelledby="h-k" id="teaching" hidden><h2 id="h-k">班级 <small lang="en">Classes</small></h2><table><thead><tr><th>编号<br><small lang="en">Number</small></th><th>状态<br><small lang="en">State</small></th><th>起止日期<br><small lang="en">Period</small></th><th>课时：课程表/规定<br><small lang="en">Hours: timetable/planned</small></th><th>学员<br><small lang="en">Trainees</small></th><th>政策（启用时固定）<br><small lang="en">Policy, fixed at activation</small></th><th>花名册、课程表<br><small lang="en">Roster, timetable</small></th></tr></thead><tbody id="classes"></tbody></table></section>
 <section aria-labelledby="h-u"><h2 id="h-u">监管平台 <small lang="en">Platform</small></h2><table><thead><tr><th>名称<br><small lang="en">Name</small></th><th>状态<br><small lang="en">State</small></th><th>起始时间<br><small lang="en">Since</small></th><th>待确认记录<br><small lang="en">Unacknowledged records</small></th><th>待确认批次<br><small lang="en">Unacknowledged batches</small></th></tr></thead><tbody id="upstreams"></tbody></table></section>
 <section aria-labelledby="h-m"><h2 id="h-m">本机 <small lang="en">This machine</small></h2><dl id="machine"></dl></section>
 </main>
@@ -45,6 +46,17 @@ const words = {
   connecting: '正在连接 connecting', reading: '正在读取 reading', live: '在线 live', waiting: '正常，等待下次读取 idle', unreachable: '连接不上 unreachable',
   parked: '已停用，需处理 parked', connected: '已连接 connected', stopped: '已停止 stopped', ok: '正常 ok', low: '空间不足 low', critical: '空间告急 critical',
   unknown: '未知 unknown', untrusted: '未同步 not synchronised', offline: '离线 offline', greeting: '已连接，等待平台应答 waiting for the platform',
+};
+const classWords = { draft: '草稿，资料未齐 draft', ready: '待启用 ready', active: '进行中 active', ended: '已结束，待封存 ended', sealed: '已封存 sealed' };
+const hash = (text) => { const e = el('small'); e.append(el('code', text.slice(0, 12) + '…')); e.title = text; return e; };
+const classCells = (c) => {
+  const state = el('td'); state.append(el('span', classWords[c.state], c.state === 'draft' || c.state === 'ready' ? 'wait' : 'good'));
+  const a = c.active;
+  if (!a) return [el('td', c.classNo), state, el('td', '—'), el('td', '—'), el('td', '—'), el('td', '—'), el('td', '—')];
+  const name = el('td', c.classNo); name.append(el('br'), el('small', a.name));
+  const policy = el('td', a.policy.id + ' v' + a.policy.ver); policy.append(el('br'), hash(a.policy.sha256));
+  const versions = el('td'); versions.append('v' + a.roster.version + ' ', hash(a.roster.hash), el('br'), 'v' + a.timetable.version + ' ', hash(a.timetable.hash));
+  return [name, state, el('td', a.from + ' – ' + a.to), el('td', a.timetableHours + '/' + a.plannedHours), el('td', String(a.trainees)), policy, versions];
 };
 const found = {
   noise: '线路噪声 noise on the line', checksum: '校验错误 bad checksums', 'count-mismatch': '条数不符 fewer records than announced', 'epoch-changed': '记录曾被清除或覆盖 log cleared or overwritten',
@@ -77,6 +89,8 @@ async function refresh() {
     rows('terminals', s.terminals, (t) => [el('td', t.id), stateCell(t), el('td', when(t.since)), el('td', t.details.serial || '—'), el('td', t.details.offsetMs === null || t.details.offsetMs === undefined ? '—' : (t.details.offsetMs / 1000).toFixed(0)), el('td', String(t.details.stored ?? 0)), el('td', t.details.enrolled === undefined ? '—' : [t.details.enrolled, t.details.enrolFailed, t.details.enrolWaiting].join(' / '))]);
     document.getElementById('callers').hidden = s.unclaimed.length === 0;
     rows('unclaimed', s.unclaimed, (c) => [el('td', c.driver || '未知协议 unknown: ' + c.window), el('td', c.serial || '—'), el('td', c.peer), el('td', c.port), el('td', when(c.lastAt)), el('td', String(c.calls))]);
+    document.getElementById('teaching').hidden = s.classes.length === 0;
+    rows('classes', s.classes, classCells);
     rows('upstreams', s.upstreams, (u) => [el('td', u.id), stateCell(u), el('td', when(u.since)), el('td', String(u.details.pendingRecords ?? 0)), el('td', String(u.details.pendingBatches ?? 0))]);
     const facts = [['打卡总数 Punches', s.punches], ['日志记录 Journal records', s.journal.n], ['最近一次平台确认 Last acknowledgement', when(s.lastAckAt)], ['磁盘剩余 Disk free', (s.disk.details.freeMb ?? '—') + ' MB'], ['系统时钟 System clock', words[s.clock.state] || s.clock.state], ['密钥 Keys', s.keysSealed ? '已由硬件或系统凭据保护 sealed' : '未封存，仅由文件权限保护 keys are not sealed']];
     document.getElementById('machine').replaceChildren(...facts.flatMap(([k, v]) => [el('dt', k), el('dd', String(v))]));

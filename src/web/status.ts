@@ -34,6 +34,27 @@ export interface UnclaimedCaller {
   readonly calls: number;
 }
 
+/** A class or a draft of one; no persons. */
+export interface ClassStatus {
+  readonly classNo: string;
+  readonly state: 'draft' | 'ready' | 'active' | 'ended' | 'sealed';
+  /** Null: not activated yet. */
+  readonly active: {
+    readonly name: string;
+    /** Both days included, `YYYY-MM-DD`. */
+    readonly from: string;
+    readonly to: string;
+    readonly plannedHours: number;
+    /** Lessons of the timetable in force. */
+    readonly timetableHours: number;
+    readonly trainees: number;
+    /** The policy it was activated with and keeps (R42). */
+    readonly policy: { readonly id: string; readonly ver: number; readonly sha256: string };
+    readonly roster: { readonly version: number; readonly hash: string };
+    readonly timetable: { readonly version: number; readonly hash: string };
+  } | null;
+}
+
 export interface GatewayStatus {
   readonly ready: boolean;
   /** Why not, in both languages; empty when ready. */
@@ -51,6 +72,8 @@ export interface GatewayStatus {
   readonly journal: { readonly n: number; readonly hash: string };
   readonly keysSealed: boolean;
   readonly terminals: readonly PartStatus[];
+  /** By number. */
+  readonly classes: readonly ClassStatus[];
   /** Latest first. */
   readonly unclaimed: readonly UnclaimedCaller[];
   readonly cameras: readonly PartStatus[];

@@ -7,6 +7,7 @@ import { openClasses, type Classes } from '../../src/classes/classes.js';
 import { createDoorbell } from '../../src/core/unit.js';
 import { runVerify } from '../../src/commands/verify.js';
 import { createCreditUnit } from '../../src/flows/credit.js';
+import { classStatuses } from '../../src/gateway-classes.js';
 import type { Policy } from '../../src/rules/policy.js';
 import { canonicalJson } from '../../src/store/record.js';
 import {
@@ -103,6 +104,12 @@ test('a class keeps its policy to the byte, and the next class has the new one',
   expect(activations).toMatchObject([
     { classId: OLD, policy: { id: preset.policy.id, sha256: preset.policy.sha256 } },
     { classId: NEW, policy: { id: preset.policy.id, sha256: changedPreset.sha256 } },
+  ]);
+
+  // And so does the status page.
+  expect(classStatuses(later.store, later.classes, later.clock, ZONE)).toMatchObject([
+    { classNo: OLD, state: 'active', active: { policy: { sha256: preset.policy.sha256 } } },
+    { classNo: NEW, state: 'active', active: { policy: { sha256: changedPreset.sha256 } } },
   ]);
 
   const out: string[] = [];

@@ -30,6 +30,25 @@ const STATUS: GatewayStatus = {
   journal: { n: 120, hash: 'ab'.repeat(32) },
   keysSealed: false,
   terminals: [part('front', 'live', { offsetMs: -1500 }), part('back', 'unreachable')],
+  classes: [
+    { classNo: 'BT-2', state: 'draft', active: null },
+    {
+      classNo: 'BT-1',
+      state: 'active',
+      active: {
+        ...{
+          name: '电工第三期',
+          from: '2026-09-07',
+          to: '2026-09-11',
+          plannedHours: 40,
+          timetableHours: 40,
+          trainees: 3,
+        },
+        policy: { id: 'baotou-2023', ver: 1, sha256: 'cd'.repeat(32) },
+        ...{ roster: { version: 2, hash: 'ef'.repeat(32) }, timetable: { version: 1, hash: '12'.repeat(32) } },
+      },
+    },
+  ],
   cameras: [],
   unclaimed: [],
   upstreams: [part('city', 'connected')],
