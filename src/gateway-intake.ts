@@ -4,7 +4,7 @@
  */
 import type { Classes } from './classes/classes.js';
 import type { IntakeParts } from './flows/intake.js';
-import { ageInSeconds, effectiveTime, offsetInSeconds } from './rules/effective-time.js';
+import { clockedPunch, effectiveTime } from './rules/effective-time.js';
 import type { Policy } from './rules/policy.js';
 
 export function punchMeaning(
@@ -14,16 +14,6 @@ export function punchMeaning(
   return {
     match: (terminalId, userId, at) => classes.match(terminalId, userId, at),
     daysTouchedBy: (punch) => classes.daysTouchedBy(punch),
-    effective: (punch) =>
-      effectiveTime(
-        {
-          instant: punch.instant,
-          rx: punch.rx,
-          offsetSeconds: punch.offsetMs === null ? null : offsetInSeconds(punch.offsetMs),
-          offsetAgeSeconds: punch.offsetAgeMs === null ? null : ageInSeconds(punch.offsetAgeMs),
-          delivery: punch.delivery,
-        },
-        rule,
-      ).at,
+    effective: (punch) => effectiveTime(clockedPunch(punch), rule).at,
   };
 }

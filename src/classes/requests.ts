@@ -11,7 +11,7 @@ import { randomHex } from '../core/ids.js';
 import { fail } from '../core/errors.js';
 import { addDays, instantToDate, type Clock, type Instant, type LocalDate } from '../core/time.js';
 import type { DayResult, SlotId } from '../rules/day-credit.js';
-import { ageInSeconds, effectiveTime, offsetInSeconds } from '../rules/effective-time.js';
+import { clockedPunch, effectiveTime } from '../rules/effective-time.js';
 import type { Numbered, PunchFact } from '../rules/facts.js';
 import type { SessionId } from '../rules/grid.js';
 import { decisionEvent, requestEvent } from '../store/evidence-events.js';
@@ -286,7 +286,7 @@ function refuseRepeated(known: readonly RequestRow[], ask: Asked, draft: Draft):
 }
 
 /** Enrolled trainees whose slot no punch and no make-up fills in the present result; also who has no result yet. */
-export function traineesMissing(
+function traineesMissing(
   store: Pick<Store, 'creditsOf'>,
   record: ClassRecord,
   date: LocalDate,
@@ -321,16 +321,7 @@ function refusePunch(store: Store, index: ClassIndex, record: ClassRecord, ask: 
 }
 
 const isTimed = (punch: Numbered<PunchFact>, record: ClassRecord): boolean =>
-  effectiveTime(
-    {
-      instant: punch.instant,
-      rx: punch.rx,
-      offsetSeconds: punch.offsetMs === null ? null : offsetInSeconds(punch.offsetMs),
-      offsetAgeSeconds: punch.offsetAgeMs === null ? null : ageInSeconds(punch.offsetAgeMs),
-      delivery: punch.delivery,
-    },
-    record.policy.clock,
-  ).at !== null;
+  effectiveTime(clockedPunch(punch), record.policy.clock).at !== null;
 
 function refuseVerdict(store: Store, row: RequestRow, verdict: Verdict, by: string): void {
   const { id: request, state, requestedBy, classNo } = row;

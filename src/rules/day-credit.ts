@@ -5,7 +5,7 @@
 import type { Direction } from '../core/punch-words.js';
 import type { Instant, LocalDate, WallTime } from '../core/time.js';
 import type { TimedBy } from './effective-time.js';
-import { ageInSeconds, offsetInSeconds } from './effective-time.js';
+import { clockedPunch } from './effective-time.js';
 import type { Delivery, Numbered, PunchFact } from './facts.js';
 import type { Session, SessionId, SlotKind } from './grid.js';
 import type { Policy } from './policy.js';
@@ -180,11 +180,7 @@ export function dayPunchOf(fact: Numbered<PunchFact>): DayPunch {
     n: fact.n,
     terminal: fact.deviceSn,
     wallTime: fact.wallTime,
-    instant: fact.instant,
-    rx: fact.rx,
-    offsetSeconds: fact.offsetMs === null ? null : offsetInSeconds(fact.offsetMs),
-    offsetAgeSeconds: fact.offsetAgeMs === null ? null : ageInSeconds(fact.offsetAgeMs),
-    delivery: fact.delivery,
+    ...clockedPunch(fact),
     verify: fact.verify,
     score: fact.score,
     direction: fact.direction,

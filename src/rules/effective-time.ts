@@ -5,7 +5,7 @@
  */
 import type { Instant } from '../core/time.js';
 import { instant } from '../core/time.js';
-import type { Delivery } from './facts.js';
+import type { Delivery, PunchFact } from './facts.js';
 
 export interface ClockedPunch {
   /** The told wall time as an instant; null when that date or time does not exist. */
@@ -54,6 +54,19 @@ export function effectiveTime(punch: ClockedPunch, rule: ClockRule): EffectiveTi
   }
   if (punch.delivery === 'live') return { at: second(punch.rx), by: 'received' };
   return punch.reviewed == null ? { at: null, by: 'none' } : { at: second(punch.reviewed), by: 'reviewed' };
+}
+
+/** A punch of the journal as it is timed: what was measured in milliseconds is rounded here and nowhere else. */
+export function clockedPunch(
+  punch: Pick<PunchFact, 'instant' | 'rx' | 'offsetMs' | 'offsetAgeMs' | 'delivery'>,
+): ClockedPunch {
+  return {
+    instant: punch.instant,
+    rx: punch.rx,
+    offsetSeconds: punch.offsetMs === null ? null : offsetInSeconds(punch.offsetMs),
+    offsetAgeSeconds: punch.offsetAgeMs === null ? null : ageInSeconds(punch.offsetAgeMs),
+    delivery: punch.delivery,
+  };
 }
 
 /**
