@@ -8,7 +8,8 @@ import type { LocalDate } from '../core/time.js';
 import { RULES_ENGINE, type DayCredit, type DayQuestion, type ExplanationLine } from '../rules/day-credit.js';
 import { creditDay, hasResult, usedPunches } from '../rules/day.js';
 import { explainLine } from '../rules/explain.js';
-import type { CreditFact, JsonValue, Numbered } from '../rules/facts.js';
+import type { CreditFact, Numbered } from '../rules/facts.js';
+import { OUTCOME, sameJson } from '../rules/revision.js';
 import { creditsOf, pendingDays } from '../store/credits.js';
 import type { Store } from '../store/store.js';
 import type { ClassIndex } from './class-index.js';
@@ -75,8 +76,6 @@ export function* compareClass(
   }
 }
 
-/** What must agree: everything but which versions of roster and timetable led there. */
-const COMPARED = ['dayResult', 'flags', 'ignored', 'explanation', 'policy'] as const;
 /** What another policy may change; its own name and limits stand in the explanation of every day. */
 const TRIED = ['dayResult', 'flags', 'ignored'] as const;
 
@@ -98,7 +97,7 @@ export function judgeDay({ recorded, computed, pending }: ComparedDay): DayJudge
   if (recorded.state === 'withdrawn')
     return computed === null ? { verdict: 'same' } : { verdict: 'differs', what: 'it was withdrawn, and has a result' };
   if (computed === null) return { verdict: 'differs', what: 'a result is recorded where none is due' };
-  const key = COMPARED.find((one) => !sameJson(recorded.result[one], computed[one]));
+  const key = OUTCOME.find((one) => !sameJson(recorded.result[one], computed[one]));
   if (key !== undefined) return { verdict: 'differs', what: key };
   if (recorded.totalHours !== (computed.dayResult?.totalHours ?? 0)) return { verdict: 'differs', what: 'totalHours' };
   if (!sameJson(recorded.punches, usedPunches(computed))) return { verdict: 'differs', what: 'punches' };
@@ -134,7 +133,7 @@ export function differenceOf(
   after: DayCredit | null,
   tried: boolean,
 ): DayDifference | null {
-  const keys = tried ? TRIED : COMPARED;
+  const keys = tried ? TRIED : OUTCOME;
   if (before === after || (before && after && keys.every((key) => sameJson(before[key], after[key])))) return null;
   const [old, now] = [before?.flags ?? [], after?.flags ?? []];
   return {
@@ -174,19 +173,4 @@ function changedLines(before: readonly ExplanationLine[], after: readonly Explan
     return { before: line, after: at < 0 ? null : (come.splice(at, 1)[0] ?? null) };
   });
   return [...pairs, ...come.map((line) => ({ before: null, after: line }))].slice(0, LINES_MAX);
-}
-
-/** Whether two JSON values say the same; a member that is undefined is absent. */
-export function sameJson(a: unknown, b: unknown): boolean {
-  if (a === b) return true;
-  if (typeof a !== 'object' || typeof b !== 'object' || a === null || b === null) return false;
-  if (Array.isArray(a) || Array.isArray(b)) {
-    if (!Array.isArray(a) || !Array.isArray(b) || a.length !== b.length) return false;
-    return a.every((one, at) => sameJson(one, b[at]));
-  }
-  const [left, right] = [a as Readonly<Record<string, JsonValue>>, b as Readonly<Record<string, JsonValue>>];
-  return (
-    Object.keys(left).every((key) => sameJson(left[key], right[key])) &&
-    Object.keys(right).every((key) => Object.hasOwn(left, key) || right[key] === undefined)
-  );
 }

@@ -18,7 +18,7 @@ import { flagLateDay } from '../classes/seal.js';
 import { creditDay, hasResult, usedPunches } from '../rules/day.js';
 import type { DayCredit } from '../rules/day-credit.js';
 import type { CreditFact, JsonValue, Numbered } from '../rules/facts.js';
-import { canonicalJson } from '../rules/policy.js';
+import { sameOutcome } from '../rules/revision.js';
 import type { Store, Tx } from '../store/store.js';
 
 export interface CreditParts {
@@ -92,7 +92,7 @@ export function createCreditUnit(parts: CreditParts): CreditUnit {
     if (last === null && isSilent(credit) && businessNow() < closing.closesAt) return null;
     const version = versionAfter(last);
     const state = version > 1 || isOver(closing) ? 'final' : 'provisional';
-    if (last?.state === state && outcomeOf(last.result) === outcomeOf(jsonOf(credit))) return null;
+    if (last?.state === state && sameOutcome(last.result, credit)) return null;
     return {
       kind: 'credit',
       id: idOf(day),
@@ -111,14 +111,13 @@ export function createCreditUnit(parts: CreditParts): CreditUnit {
   /** What the day would be now if it were not sealed is something else than what was sealed. */
   const isLate = (day: Day): boolean => {
     const last = store.credit(idOf(day));
-    const sealed = last === null || last.state === 'withdrawn' ? null : outcomeOf(last.result);
+    const sealed = last === null || last.state === 'withdrawn' ? null : last.result;
     const asked = classes.dayQuestion(day.classNo, day.traineeNo, day.date);
     const credit = asked === null ? null : creditDay(asked.question, asked.policy);
-    const counts = asked !== null && credit !== null && hasResult(asked.question, credit);
-    const now = counts ? outcomeOf(jsonOf(credit)) : null;
+    const now = asked !== null && credit !== null && hasResult(asked.question, credit) ? credit : null;
     // On a date without a result, a person who is merely absent brings nothing new.
     if (sealed === null && credit !== null && isSilent(credit)) return false;
-    return now !== sealed;
+    return now === null || sealed === null ? now !== sealed : !sameOutcome(now, sealed);
   };
 
   /** One transaction: revisions for these days, and `finish`, which takes the work out of its table. */
@@ -264,10 +263,4 @@ function withdrawal(last: Numbered<CreditFact>, cause: string): CreditFact | nul
 /** DayCredit is plain JSON by its own promise; the compiler cannot see that through its optional keys. */
 function jsonOf(credit: DayCredit): Readonly<Record<string, JsonValue>> {
   return credit as unknown as Readonly<Record<string, JsonValue>>;
-}
-
-/** What makes two results the same: everything but which engine and which versions of roster and timetable led there. */
-function outcomeOf(result: Readonly<Record<string, JsonValue>>): string {
-  const { dayResult, flags, ignored, explanation, policy } = result;
-  return canonicalJson({ dayResult, flags, ignored, explanation, policy });
 }

@@ -3,9 +3,8 @@
  * who keeps the versions gives the time and what terminals have reported.
  */
 import { addDays, dateAt, type Instant, type LocalDate } from '../core/time.js';
-import type { DayCredit } from './day-credit.js';
 import { planSessions, type Session } from './grid.js';
-import { canonicalJson, type Policy } from './policy.js';
+import type { Policy } from './policy.js';
 
 export interface Version {
   /** Counts final results from 1; a provisional one carries the number it will get. */
@@ -43,9 +42,29 @@ export function dayStatus(
   return day.reported.every((at) => at !== null && at >= closed) ? 'final' : 'provisional';
 }
 
-/** A recomputation with the same outcome makes no version. */
-export function sameOutcome(a: DayCredit, b: DayCredit): boolean {
-  return canonicalJson(a) === canonicalJson(b);
+/** What makes two results the same: everything but which engine and which versions of roster and timetable led there. */
+export const OUTCOME = ['dayResult', 'flags', 'ignored', 'explanation', 'policy'] as const;
+
+type Outcome = Readonly<Partial<Record<(typeof OUTCOME)[number], unknown>>>;
+
+/** A recomputation with the same outcome makes no version. For results as computed and as recorded. */
+export function sameOutcome(a: Outcome, b: Outcome): boolean {
+  return OUTCOME.every((key) => sameJson(a[key], b[key]));
+}
+
+/** Whether two JSON values say the same; a member that is undefined is absent. */
+export function sameJson(a: unknown, b: unknown): boolean {
+  if (a === b) return true;
+  if (typeof a !== 'object' || typeof b !== 'object' || a === null || b === null) return false;
+  if (Array.isArray(a) || Array.isArray(b)) {
+    if (!Array.isArray(a) || !Array.isArray(b) || a.length !== b.length) return false;
+    return a.every((one, at) => sameJson(one, b[at]));
+  }
+  const [left, right] = [a as Readonly<Record<string, unknown>>, b as Readonly<Record<string, unknown>>];
+  return (
+    Object.keys(left).every((key) => sameJson(left[key], right[key])) &&
+    Object.keys(right).every((key) => Object.hasOwn(left, key) || right[key] === undefined)
+  );
 }
 
 /** The version after `last` (null: none yet), when the outcome is another. */
