@@ -10,6 +10,7 @@ import { randomHex } from '../core/ids.js';
 import type { Instant, LocalDate } from '../core/time.js';
 import { canonicalJson, parsePolicy, type Policy } from '../rules/policy.js';
 import { textDigest } from '../store/class-digest.js';
+import { prepared } from '../store/statements.js';
 import type { Store } from '../store/store.js';
 import type { ClassDefinition, RosterEntry, Teacher, TerminalAssignment } from './class-file.js';
 import type { DocumentType } from './identity.js';
@@ -95,17 +96,16 @@ const place = (table: string, classNo: string, version: number, row: string, col
 
 /** All classes with the versions in force. */
 export function loadClasses(store: Pick<Store, 'db'>): readonly ClassRecord[] {
-  const rows = store.db
-    .prepare<[], ClassRow>(
-      `SELECT class.*, class_policy.body AS policy_body, class_roster.hash AS roster_hash,
+  const rows = prepared<[], ClassRow>(
+    store.db,
+    `SELECT class.*, class_policy.body AS policy_body, class_roster.hash AS roster_hash,
               class_timetable.body AS timetable_body
        FROM class
        JOIN class_policy ON class_policy.sha256 = class.policy
        JOIN class_roster ON class_roster.class_no = class.class_no AND class_roster.version = class.roster_version
        JOIN class_timetable ON class_timetable.class_no = class.class_no AND class_timetable.version = class.timetable_version
        ORDER BY class.class_no`,
-    )
-    .all();
+  ).all();
   return rows.map((row) => ({
     ...ADDED_LATER,
     ...(JSON.parse(row.body) as Head),
@@ -125,19 +125,13 @@ export function loadClasses(store: Pick<Store, 'db'>): readonly ClassRecord[] {
 }
 
 function traineeRows(store: Pick<Store, 'db'>, classNo: string, version: number): readonly TraineeRow[] {
-  return store.db
-    .prepare<[string, number], TraineeRow>(
-      'SELECT * FROM class_trainee WHERE class_no = ? AND version = ? ORDER BY position',
-    )
-    .all(classNo, version);
+  const sql = 'SELECT * FROM class_trainee WHERE class_no = ? AND version = ? ORDER BY position';
+  return prepared<[string, number], TraineeRow>(store.db, sql).all(classNo, version);
 }
 
 function teacherRows(store: Pick<Store, 'db'>, classNo: string, version: number): readonly TeacherRow[] {
-  return store.db
-    .prepare<[string, number], TeacherRow>(
-      'SELECT * FROM class_teacher WHERE class_no = ? AND version = ? ORDER BY teacher_no',
-    )
-    .all(classNo, version);
+  const sql = 'SELECT * FROM class_teacher WHERE class_no = ? AND version = ? ORDER BY teacher_no';
+  return prepared<[string, number], TeacherRow>(store.db, sql).all(classNo, version);
 }
 
 function memberOf(row: TraineeRow): Member {
@@ -327,30 +321,30 @@ export function putRoster(
 
 /** Days whose present result is provisional, of all classes. */
 export function openDays(store: Store): readonly DayOfTrainee[] {
-  return store.db
-    .prepare<[], { class_no: string; trainee_no: string; date: string }>(
-      'SELECT * FROM class_open_day ORDER BY date, class_no, trainee_no',
-    )
+  return prepared<[], { class_no: string; trainee_no: string; date: string }>(
+    store.db,
+    'SELECT * FROM class_open_day ORDER BY date, class_no, trainee_no',
+  )
     .all()
     .map((row) => ({ classNo: row.class_no, traineeNo: row.trainee_no, date: row.date as LocalDate }));
 }
 
 /** Class days on which everybody enrolled has a result. */
 export function closedDays(store: Store, classNo: string): ReadonlySet<LocalDate> {
-  const rows = store.db
-    .prepare<[string], { date: string }>('SELECT date FROM class_closed_day WHERE class_no = ?')
-    .all(classNo);
+  const sql = 'SELECT date FROM class_closed_day WHERE class_no = ?';
+  const rows = prepared<[string], { date: string }>(store.db, sql).all(classNo);
   return new Set(rows.map((row) => row.date as LocalDate));
 }
 
 /** Inside a transaction: everybody enrolled on this date has a result now. */
 export function markClosed(store: Store, classNo: string, date: LocalDate): void {
-  store.db
-    .prepare('INSERT INTO class_closed_day (class_no, date) VALUES (?, ?) ON CONFLICT DO NOTHING')
-    .run(classNo, date);
+  prepared(store.db, 'INSERT INTO class_closed_day (class_no, date) VALUES (?, ?) ON CONFLICT DO NOTHING').run(
+    classNo,
+    date,
+  );
 }
 
 /** Inside a transaction: the class has changed, so every closed date is looked at again. */
 export function reopenDays(store: Store, classNo: string): void {
-  store.db.prepare('DELETE FROM class_closed_day WHERE class_no = ?').run(classNo);
+  prepared(store.db, 'DELETE FROM class_closed_day WHERE class_no = ?').run(classNo);
 }

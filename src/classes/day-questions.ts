@@ -6,16 +6,15 @@
  * Works on the store and on a reader beside a running daemon. Who needs many answers of one moment asks inside `inSnapshot`.
  * Refuses nothing; a person who is on no roster of the class has no question.
  */
-import { addDays, dateAt, instant, instantToDate, type Instant, type LocalDate } from '../core/time.js';
+import { addDays, dateAt, instantToDate, type Instant, type LocalDate } from '../core/time.js';
 import { dayPunchOf, type DayPunch, type DayQuestion, type RivalClass } from '../rules/day-credit.js';
 import type { Numbered, PunchFact } from '../rules/facts.js';
 import type { Policy } from '../rules/policy.js';
 import { createNearness, punchAt, punchesAround } from '../store/punches.js';
-import { prepared } from '../store/statements.js';
 import type { Store } from '../store/store.js';
 import { enrolledFrom, enrolledTo, isAssigned, terminalsOn, type ClassIndex, type Membership } from './class-index.js';
 import type { ClassRecord } from './class-tables.js';
-import { loadEvidence, type DayEvidence } from './evidence.js';
+import { loadEvidence, loadReviews, NO_REVIEWS, type DayEvidence, type Reviews } from './evidence.js';
 import { loadOutages } from './outages.js';
 
 export interface AskedDay {
@@ -160,26 +159,6 @@ export function createQuestions(source: Source, index: ClassIndex): DayQuestions
       }
     },
   };
-}
-
-type Reviews = ReadonlyMap<number, Instant>;
-const NO_REVIEWS: Reviews = new Map();
-
-/** Approved reviews of a class by person. A review holds for the punch, whichever date is looked at, so that it counts once. */
-function loadReviews(source: Source, classNo: string, traineeNo: string | null): ReadonlyMap<string, Reviews> {
-  const rows = prepared<unknown[], { trainee_no: string; place: string; effective: number }>(
-    source.db,
-    `SELECT trainee_no, place, effective FROM class_request
-     JOIN class_decision ON class_decision.request = class_request.id AND verdict = 'approved'
-     WHERE class_no = ? AND kind = 'review' AND effective IS NOT NULL AND (? IS NULL OR trainee_no = ?)
-     ORDER BY requested_at, id`,
-  ).all(classNo, traineeNo, traineeNo);
-  const reviews = new Map<string, Map<number, Instant>>();
-  for (const row of rows) {
-    const own = reviews.get(row.trainee_no) ?? new Map<number, Instant>();
-    reviews.set(row.trainee_no, own.set(Number(row.place), instant(row.effective)));
-  }
-  return reviews;
 }
 
 /** First and last date that a punch can concern the class on: its period, its terminals, and dates with evidence. */

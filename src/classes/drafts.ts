@@ -11,6 +11,7 @@ import type { Instant } from '../core/time.js';
 import type { JsonValue } from '../rules/facts.js';
 import { canonicalJson } from '../rules/policy.js';
 import { textDigest } from '../store/class-digest.js';
+import { prepared } from '../store/statements.js';
 import type { Store } from '../store/store.js';
 import { namedRow } from './class-changes.js';
 import { judgeParts, mergeParts, type ClassFileContext, type RosterEntry } from './class-file.js';
@@ -83,20 +84,19 @@ const headOf = (row: DraftRow): DraftHead => ({
 
 /** All versions of a draft, also those of a class that has been activated since. */
 export function draftVersions(source: Pick<Store, 'db'>, classNo: string): readonly DraftHead[] {
-  return source.db
-    .prepare<[string], DraftRow>(`${SELECT} WHERE class_no = ? ORDER BY version`)
+  return prepared<[string], DraftRow>(source.db, `${SELECT} WHERE class_no = ? ORDER BY version`)
     .all(classNo)
     .map(headOf);
 }
 
 /** The newest version of every number that is no class yet. */
 export function draftHeads(source: Pick<Store, 'db'>): readonly DraftHead[] {
-  return source.db
-    .prepare<[], DraftRow>(
-      `${SELECT} WHERE class_no NOT IN (SELECT class_no FROM class)
+  return prepared<[], DraftRow>(
+    source.db,
+    `${SELECT} WHERE class_no NOT IN (SELECT class_no FROM class)
          AND version = (SELECT max(version) FROM class_draft AS later WHERE later.class_no = class_draft.class_no)
        ORDER BY class_no`,
-    )
+  )
     .all()
     .map(headOf);
 }

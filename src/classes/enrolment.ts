@@ -4,6 +4,7 @@
  * for the people of whom something is to be done.
  */
 import { addDays, type Instant, type LocalDate } from '../core/time.js';
+import { prepared } from '../store/statements.js';
 import type { Store } from '../store/store.js';
 import { enrolledFrom, enrolledTo } from './class-index.js';
 import { openRoster, type ClassRecord, type ClassSource } from './class-tables.js';
@@ -74,12 +75,11 @@ interface Row {
 
 /** What is known of one terminal, or of all, in the order of terminal and class. */
 export function terminalUsers(store: Pick<Store, 'db'>, terminalId?: string): readonly TerminalUserRow[] {
-  const rows = store.db
-    .prepare(
-      `SELECT * FROM terminal_user WHERE terminal_id = coalesce(?, terminal_id)
-       ORDER BY terminal_id, class_no, trainee_no, device_user_id`,
-    )
-    .all(terminalId ?? null) as Row[];
+  const rows = prepared<[string | null], Row>(
+    store.db,
+    `SELECT * FROM terminal_user WHERE terminal_id = coalesce(?, terminal_id)
+     ORDER BY terminal_id, class_no, trainee_no, device_user_id`,
+  ).all(terminalId ?? null);
   return rows.map((row) => ({
     ...{
       terminalId: row.terminal_id,
@@ -95,17 +95,16 @@ export function terminalUsers(store: Pick<Store, 'db'>, terminalId?: string): re
 /** Notes what became of one person. */
 export function noteTerminalUser(store: Store, row: TerminalUserRow): void {
   store.transact(() =>
-    store.db
-      .prepare(
-        `INSERT INTO terminal_user (terminal_id, device_user_id, class_no, trainee_no, state, reason, put_by_us, roster_version, device_sn, tries, at)
+    prepared(
+      store.db,
+      `INSERT INTO terminal_user (terminal_id, device_user_id, class_no, trainee_no, state, reason, put_by_us, roster_version, device_sn, tries, at)
          VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
          ON CONFLICT DO UPDATE SET class_no = excluded.class_no, trainee_no = excluded.trainee_no, state = excluded.state,
            reason = excluded.reason, put_by_us = excluded.put_by_us, roster_version = excluded.roster_version,
            device_sn = excluded.device_sn, tries = excluded.tries, at = excluded.at`,
-      )
-      .run(
-        ...[row.terminalId, row.deviceUserId, row.classNo, row.traineeNo, row.state, row.reason],
-        ...[row.putByUs ? 1 : 0, row.rosterVersion, row.deviceSn, row.tries, row.at],
-      ),
+    ).run(
+      ...[row.terminalId, row.deviceUserId, row.classNo, row.traineeNo, row.state, row.reason],
+      ...[row.putByUs ? 1 : 0, row.rosterVersion, row.deviceSn, row.tries, row.at],
+    ),
   );
 }

@@ -4,7 +4,7 @@
  *
  * Rows hold no names. Texts that people wrote are sealed and opened one by one, where they are shown.
  */
-import type { Instant, LocalDate } from '../core/time.js';
+import { instant, type Instant, type LocalDate } from '../core/time.js';
 import type { OnlineRecord, SlotId } from '../rules/day-credit.js';
 import type { SessionId } from '../rules/grid.js';
 import { prepared } from '../store/statements.js';
@@ -43,12 +43,10 @@ export interface RequestRow {
 export interface DayEvidence {
   readonly leaves: readonly SessionId[];
   readonly makeups: readonly SlotId[];
-  /** Journal number of a punch to the time a reviewer gave it. */
-  readonly reviews: ReadonlyMap<number, Instant>;
   readonly online: readonly OnlineRecord[];
 }
 
-export const NO_EVIDENCE: DayEvidence = { leaves: [], makeups: [], reviews: new Map(), online: [] };
+const NO_EVIDENCE: DayEvidence = { leaves: [], makeups: [], online: [] };
 
 interface RawRequest {
   readonly id: string;
@@ -69,12 +67,12 @@ interface RawRequest {
 
 /** Requests of a class in the order in which they were made; of all classes for null. */
 export function loadRequests(source: Pick<Store, 'db'>, classNo: string | null): readonly RequestRow[] {
-  return source.db
-    .prepare<[string | null, string | null], RawRequest>(
-      `SELECT class_request.*, verdict, decided_by, decided_at FROM class_request
+  return prepared<[string | null, string | null], RawRequest>(
+    source.db,
+    `SELECT class_request.*, verdict, decided_by, decided_at FROM class_request
        LEFT JOIN class_decision ON class_decision.request = class_request.id
        WHERE ? IS NULL OR class_no = ? ORDER BY requested_at, id`,
-    )
+  )
     .all(classNo, classNo)
     .map((row) => ({
       id: row.id,
@@ -99,7 +97,6 @@ interface RawApproved {
   readonly date: string;
   readonly kind: RequestKind;
   readonly place: string;
-  readonly effective: number | null;
 }
 
 interface RawOnline {
@@ -129,7 +126,7 @@ export function loadEvidence(
   const bound = [classNo, traineeNo, traineeNo, date, date] as const;
   const approved = prepared<unknown[], RawApproved>(
     source.db,
-    `SELECT trainee_no, date, kind, place, effective FROM class_request
+    `SELECT trainee_no, date, kind, place FROM class_request
        JOIN class_decision ON class_decision.request = class_request.id AND verdict = 'approved'
        WHERE ${where} ORDER BY requested_at, id`,
   ).all(...bound);
@@ -143,12 +140,9 @@ export function loadEvidence(
        ORDER BY trainee_no, date, lesson, kind`,
   ).all(...bound);
 
-  const days = new Map<
-    string,
-    { leaves: SessionId[]; makeups: SlotId[]; reviews: Map<number, Instant>; online: OnlineRecord[] }
-  >();
+  const days = new Map<string, { leaves: SessionId[]; makeups: SlotId[]; online: OnlineRecord[] }>();
   const at = (key: string): NonNullable<ReturnType<typeof days.get>> => {
-    const known = days.get(key) ?? { leaves: [], makeups: [], reviews: new Map<number, Instant>(), online: [] };
+    const known = days.get(key) ?? { leaves: [], makeups: [], online: [] };
     days.set(key, known);
     return known;
   };
@@ -156,7 +150,6 @@ export function loadEvidence(
     const one = at(dayKey(row.trainee_no, row.date));
     if (row.kind === 'leave') one.leaves.push(row.place as SessionId);
     else if (row.kind === 'makeup') one.makeups.push(row.place as SlotId);
-    else if (row.effective !== null) one.reviews.set(Number(row.place), row.effective as Instant);
   }
   for (const row of online) at(dayKey(row.trainee_no, row.date)).online.push({ kind: row.kind, minutes: row.minutes });
   const read = new Map([...approved, ...online].map((row) => [dayKey(row.trainee_no, row.date), row]));
@@ -166,6 +159,31 @@ export function loadEvidence(
   };
 }
 
+/** Journal number of a punch to the time that a reviewer found right. */
+export type Reviews = ReadonlyMap<number, Instant>;
+export const NO_REVIEWS: Reviews = new Map();
+
+/** Approved reviews of a class by person. A review holds for the punch, whichever date is looked at, so that it counts once. */
+export function loadReviews(
+  source: Pick<Store, 'db'>,
+  classNo: string,
+  traineeNo: string | null,
+): ReadonlyMap<string, Reviews> {
+  const rows = prepared<unknown[], { trainee_no: string; place: string; effective: number }>(
+    source.db,
+    `SELECT trainee_no, place, effective FROM class_request
+     JOIN class_decision ON class_decision.request = class_request.id AND verdict = 'approved'
+     WHERE class_no = ? AND kind = 'review' AND effective IS NOT NULL AND (? IS NULL OR trainee_no = ?)
+     ORDER BY requested_at, id`,
+  ).all(classNo, traineeNo, traineeNo);
+  const reviews = new Map<string, Map<number, Instant>>();
+  for (const row of rows) {
+    const own = reviews.get(row.trainee_no) ?? new Map<number, Instant>();
+    reviews.set(row.trainee_no, own.set(Number(row.place), instant(row.effective)));
+  }
+  return reviews;
+}
+
 /** Opens what a person wrote to a request or a decision; null when there is nothing. Personal data (R70). */
 export function openText(
   source: Pick<Store, 'db' | 'vault'>,
@@ -173,9 +191,8 @@ export function openText(
   id: string,
 ): string | null {
   const key = table === 'class_request' ? 'id' : 'request';
-  const row = source.db
-    .prepare<[string], { text: Buffer | null }>(`SELECT text FROM ${table} WHERE ${key} = ?`)
-    .get(id);
+  const sql = `SELECT text FROM ${table} WHERE ${key} = ?`;
+  const row = prepared<[string], { text: Buffer | null }>(source.db, sql).get(id);
   return row?.text ? source.vault.open(`${table}|${id}|text`, row.text) : null;
 }
 
@@ -190,11 +207,10 @@ export interface SealRow {
 
 /** Null: the class is not sealed. */
 export function sealOf(source: Pick<Store, 'db'>, classNo: string): SealRow | null {
-  const row = source.db
-    .prepare<[string], { digest: string; days: number; sealed_by: string; sealed_at: number }>(
-      'SELECT digest, days, sealed_by, sealed_at FROM class_seal WHERE class_no = ?',
-    )
-    .get(classNo);
+  const row = prepared<[string], { digest: string; days: number; sealed_by: string; sealed_at: number }>(
+    source.db,
+    'SELECT digest, days, sealed_by, sealed_at FROM class_seal WHERE class_no = ?',
+  ).get(classNo);
   if (!row) return null;
   const { digest, days, sealed_by: sealedBy, sealed_at: at } = row;
   return { classNo, digest, days, sealedBy, sealedAt: at as Instant };

@@ -3,6 +3,7 @@
  * Everything is read from the tables, so it can be asked beside a running daemon and needs no key.
  */
 import type { LocalDate } from '../core/time.js';
+import { prepared } from '../store/statements.js';
 import type { Store } from '../store/store.js';
 import { draftHeads, draftVersions } from './drafts.js';
 import { sealOf } from './evidence.js';
@@ -32,7 +33,7 @@ export function stateOf(
   today: LocalDate,
   deliveredHours: number | null = null,
 ): ClassState | null {
-  const row = source.db.prepare<[string], HeadRow>(`${HEAD} WHERE class_no = ?`).get(classNo);
+  const row = prepared<[string], HeadRow>(source.db, `${HEAD} WHERE class_no = ?`).get(classNo);
   if (row) {
     if (sealOf(source, classNo) !== null) return 'sealed';
     const isDelivered = deliveredHours !== null && deliveredHours >= row.hours;
@@ -50,7 +51,7 @@ export interface ClassStanding {
 
 /** Every class and every draft that is no class yet, by number. */
 export function allStates(source: Source, today: LocalDate): readonly ClassStanding[] {
-  const numbers = source.db.prepare<[], { class_no: string }>('SELECT class_no FROM class').all();
+  const numbers = prepared<[], { class_no: string }>(source.db, 'SELECT class_no FROM class').all();
   const all = [...numbers.map((row) => row.class_no), ...draftHeads(source).map((draft) => draft.classNo)].sort();
   return all.flatMap((classNo) => {
     const state = stateOf(source, classNo, today);

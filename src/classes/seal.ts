@@ -9,6 +9,7 @@ import { fail } from '../core/errors.js';
 import { instantToDate, type Instant, type LocalDate } from '../core/time.js';
 import type { CreditFact, Numbered } from '../rules/facts.js';
 import { resultsDigest } from '../store/class-digest.js';
+import { prepared } from '../store/statements.js';
 import type { Store, Tx } from '../store/store.js';
 import { namedRow } from './class-changes.js';
 import { closedDays, loadClasses } from './class-tables.js';
@@ -99,12 +100,11 @@ const LATE = `FROM event WHERE what = 'class' AND body ->> '$.data.classId' = ? 
 
 /** By date and person. The flag `AFTER_SEAL` stands beside the sealed result of these days, not in it. */
 export function lateDays(source: Pick<Store, 'db'>, classNo: string): readonly LateDay[] {
-  return source.db
-    .prepare<[string], LateDay>(
-      `SELECT body ->> '$.data.traineeNo' AS traineeNo, body ->> '$.data.date' AS date, body ->> '$.at' AS at ${LATE}
+  return prepared<[string], LateDay>(
+    source.db,
+    `SELECT body ->> '$.data.traineeNo' AS traineeNo, body ->> '$.data.date' AS date, body ->> '$.at' AS at ${LATE}
        ORDER BY date, traineeNo`,
-    )
-    .all(classNo);
+  ).all(classNo);
 }
 
 /** Inside a transaction: says once that data came for this day after the class was sealed. */
@@ -115,9 +115,8 @@ export function flagLateDay(
   at: Instant,
 ): boolean {
   const { classNo, traineeNo, date } = day;
-  const known = store.db
-    .prepare(`SELECT 1 ${LATE} AND body ->> '$.data.traineeNo' = ? AND body ->> '$.data.date' = ?`)
-    .get(classNo, traineeNo, date);
+  const sql = `SELECT 1 ${LATE} AND body ->> '$.data.traineeNo' = ? AND body ->> '$.data.date' = ?`;
+  const known = prepared(store.db, sql).get(classNo, traineeNo, date);
   if (known !== undefined) return false;
   const data = { classId: classNo, state: 'after-seal', traineeNo, date, flag: 'AFTER_SEAL' };
   tx.addEvent({ kind: 'event', what: 'class', at, data });
