@@ -19,6 +19,43 @@ export interface SheetField<F extends string> {
   readonly required: boolean;
 }
 
+export const sheetField = <F extends string>(
+  key: F,
+  zh: string,
+  required: boolean,
+  ...words: readonly string[]
+): SheetField<F> => ({ key, zh, words, required });
+
+/** Above the number of a trainee, in whatever table. */
+export const TRAINEE_NO_WORDS: readonly string[] = [
+  '学号',
+  '学员号',
+  '学员学号',
+  '平台编号',
+  '平台学员编号',
+  '学员平台编号',
+  'trainee no',
+  'trainee number',
+  'student no',
+];
+
+/** Above the number of an identity document, in whatever table. */
+export const DOCUMENT_NUMBER_WORDS: readonly string[] = [
+  '身份证号码',
+  '身份证',
+  '证件号',
+  '证件号码',
+  '公民身份号码',
+  '居民身份证号',
+  '居民身份证号码',
+  '身份证件号码',
+  '身份证件号',
+  'id number',
+  'id no',
+  'id card',
+  'document no',
+];
+
 /** A table whose columns are known. */
 export interface SheetTable<F extends string> {
   /** Rows with data, in order; blank rows, sums and repeated headers are left out. */
@@ -36,7 +73,7 @@ const HEADER_ROWS_MAX = 10;
 const SHOWN_CHARACTERS = 20;
 
 /** Half-width, lower case, without blanks, marks and what stands in brackets: 学员姓名（必填）* is 学员姓名. */
-export function plainHeader(text: string): string {
+function plainHeader(text: string): string {
   return text
     .normalize('NFKC')
     .replace(/\([^)]*\)|\[[^\]]*\]|【[^】]*】/g, '')

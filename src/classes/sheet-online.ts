@@ -5,7 +5,15 @@
 import type { LocalDate } from '../core/time.js';
 import type { Cell, Sheet, SheetRow } from '../sheets/sheet.js';
 import { normaliseDocumentNumber, type DocumentType, type Finding } from './identity.js';
-import { findColumns, type ColumnMapping, type SheetField, type SheetTable } from './sheet-columns.js';
+import {
+  DOCUMENT_NUMBER_WORDS,
+  findColumns,
+  sheetField,
+  TRAINEE_NO_WORDS,
+  type ColumnMapping,
+  type SheetField,
+  type SheetTable,
+} from './sheet-columns.js';
 import { sheetFault, valueFault, type SheetFault } from './sheet-faults.js';
 import { DOCUMENTS, DOCUMENTS_KNOWN } from './sheet-roster.js';
 import { createRowReader, noteNumberColumn, type RowReader } from './sheet-row-reader.js';
@@ -50,45 +58,11 @@ export interface OnlineSheet {
 type Proof = keyof OnlineProof;
 type Field = 'traineeNo' | 'documentNumber' | 'documentType' | 'date' | 'lesson' | 'kind' | 'minutes' | Proof;
 
-const field = (key: Field, zh: string, required: boolean, ...words: readonly string[]): SheetField<Field> => ({
-  key,
-  zh,
-  words,
-  required,
-});
+const field = sheetField<Field>;
 
 export const ONLINE_FIELDS: readonly SheetField<Field>[] = [
-  field(
-    'traineeNo',
-    '学员编号',
-    false,
-    '学号',
-    '学员号',
-    '学员学号',
-    '平台编号',
-    '平台学员编号',
-    '学员平台编号',
-    'trainee no',
-    'trainee number',
-    'student no',
-  ),
-  field(
-    'documentNumber',
-    '身份证号',
-    false,
-    '身份证号码',
-    '身份证',
-    '证件号',
-    '证件号码',
-    '公民身份号码',
-    '居民身份证号',
-    '居民身份证号码',
-    '身份证件号码',
-    'id number',
-    'id no',
-    'id card',
-    'document no',
-  ),
+  field('traineeNo', '学员编号', false, ...TRAINEE_NO_WORDS),
+  field('documentNumber', '身份证号', false, ...DOCUMENT_NUMBER_WORDS),
   field('documentType', '证件类型', false, '证件种类', '证件名称', 'id type'),
   field('date', '日期', true, '学习日期', '学习时间', '上课日期', '培训日期', 'day'),
   field(

@@ -11,7 +11,15 @@ import type { RosterEntry, Teacher } from './class-file.js';
 import { CLASS_SCHEMA } from './class-schema.js';
 import type { DocumentType } from './identity.js';
 import { checkRoster, type RosterRow } from './roster-check.js';
-import { findColumns, type ColumnMapping, type SheetField, type SheetTable } from './sheet-columns.js';
+import {
+  DOCUMENT_NUMBER_WORDS,
+  findColumns,
+  sheetField,
+  TRAINEE_NO_WORDS,
+  type ColumnMapping,
+  type SheetField,
+  type SheetTable,
+} from './sheet-columns.js';
 import { valueFault, type SheetFault } from './sheet-faults.js';
 import { createRowReader, noteNumberColumn, type RowReader } from './sheet-row-reader.js';
 import { dateValue, wordTable, wordValue, type Value } from './sheet-values.js';
@@ -43,47 +51,12 @@ type Field =
   | 'enrolledTo'
   | 'alternativeMethods';
 
-const field = (key: Field, zh: string, required: boolean, ...words: readonly string[]): SheetField<Field> => ({
-  key,
-  zh,
-  words,
-  required,
-});
+const field = sheetField<Field>;
 
 export const ROSTER_FIELDS: readonly SheetField<Field>[] = [
-  field(
-    'traineeNo',
-    '学员编号',
-    true,
-    '学号',
-    '学员号',
-    '学员学号',
-    '平台编号',
-    '平台学员编号',
-    '学员平台编号',
-    'trainee no',
-    'trainee number',
-    'student no',
-  ),
+  field('traineeNo', '学员编号', true, ...TRAINEE_NO_WORDS),
   field('name', '姓名', true, '学员姓名', '学员', '名字', '真实姓名', 'full name', 'trainee name'),
-  field(
-    'documentNumber',
-    '身份证号',
-    true,
-    '身份证号码',
-    '身份证',
-    '证件号',
-    '证件号码',
-    '公民身份号码',
-    '居民身份证号',
-    '居民身份证号码',
-    '身份证件号码',
-    '身份证件号',
-    'id number',
-    'id no',
-    'id card',
-    'document no',
-  ),
+  field('documentNumber', '身份证号', true, ...DOCUMENT_NUMBER_WORDS),
   field('documentType', '证件类型', false, '证件种类', '证件名称', '身份证件类型', 'id type'),
   field(
     'deviceUserId',

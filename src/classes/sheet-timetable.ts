@@ -11,7 +11,7 @@ import type { ClassPolicy, Teacher } from './class-file.js';
 import { checkHours } from './class-judge.js';
 import { SESSION_SCHEMA, type SessionEntry } from './class-schema.js';
 import { normaliseName } from './identity.js';
-import { findColumns, type ColumnMapping, type SheetField, type SheetTable } from './sheet-columns.js';
+import { findColumns, sheetField, type ColumnMapping, type SheetField, type SheetTable } from './sheet-columns.js';
 import { valueFault, WHOLE_SHEET, type SheetFault } from './sheet-faults.js';
 import { createRowReader, type RowReader } from './sheet-row-reader.js';
 import { dateValue, timeRangeValue, timeValue, wholeValue, wordTable, wordValue, type Value } from './sheet-values.js';
@@ -37,12 +37,7 @@ export interface TimetableSheet {
 type Field =
   'date' | 'session' | 'start' | 'end' | 'time' | 'lessons' | 'content' | 'form' | 'online' | 'teacher' | 'room';
 
-const field = (key: Field, zh: string, required: boolean, ...words: readonly string[]): SheetField<Field> => ({
-  key,
-  zh,
-  words,
-  required,
-});
+const field = sheetField<Field>;
 
 export const TIMETABLE_FIELDS: readonly SheetField<Field>[] = [
   field('date', '日期', true, '上课日期', '培训日期', '授课日期', '年月日', 'day'),
