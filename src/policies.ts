@@ -197,7 +197,7 @@ const STATES: Readonly<Record<SignatureState, readonly [string, string]>> = {
 };
 
 /** Why a signature does not stand, as context of an error. */
-export function signatureWords(
+function signatureWords(
   layer: PolicyLayer,
   keysFile: string | null | undefined,
 ): { readonly reason: string; readonly reasonZh: string } {
@@ -210,7 +210,7 @@ export function signatureWords(
 }
 
 /** The keys of a JWK set. Throws `policy-keys-bad`. */
-export function readPolicyKeys(file: string): PolicyKeys {
+function readPolicyKeys(file: string): PolicyKeys {
   const bad = (reason: string, reasonZh: string): GatewayError =>
     fail('policy-keys-bad', { file, reason, reasonZh, form: '{"keys":[{"kty":"OKP","crv":"Ed25519","x":"…"}]}' });
   let value: unknown;

@@ -144,6 +144,5 @@ export const CLASS_PARTS_SCHEMA = CLASS_SCHEMA.partial().extend({
   occupation: occupation.partial().optional(),
 });
 
-export type ClassFileContent = z.output<typeof CLASS_SCHEMA>;
 export type ClassParts = z.output<typeof CLASS_PARTS_SCHEMA>;
 export type SessionEntry = NonNullable<z.output<typeof day>['sessions']>[number];

@@ -17,7 +17,7 @@ import { recordedResults, type ResultsStatus } from './class-totals.js';
 import { sealOf } from './evidence.js';
 
 /** The day of the month that the figures are as of, when nobody says another. */
-export const AS_OF_DAY = 25;
+const AS_OF_DAY = 25;
 
 export interface MonthlyClass {
   /** City class number (R3), and the regional one where it is known. */

@@ -30,7 +30,7 @@ export function headLines(policy: Policy, layers: readonly PolicyLayer[]): reado
 }
 
 /** One line a layer; none for a plain preset. */
-export function layerLines(policy: Policy, layers: readonly PolicyLayer[]): readonly string[] {
+function layerLines(policy: Policy, layers: readonly PolicyLayer[]): readonly string[] {
   const named = policy.layers ?? [];
   if (named.length === 0) return [];
   return [

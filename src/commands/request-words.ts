@@ -20,7 +20,7 @@ const STATES: Readonly<Record<RequestState, Words>> = {
   withdrawn: { zh: '已撤回', en: 'withdrawn' },
 };
 
-export const REASON_WORDS: Readonly<Record<string, Words>> = {
+const REASON_WORDS: Readonly<Record<string, Words>> = {
   deviceFault: { zh: '考勤机故障', en: 'the terminal failed' },
   powerOutage: { zh: '停电', en: 'power outage' },
   networkOutage: { zh: '网络中断', en: 'network outage' },

@@ -22,7 +22,7 @@ const RESULTS = {
 const percentText = (percent: number): string => percent.toFixed(1);
 
 /** `出勤 96/120 = 80.0 % (线 80 %: 达到 reached)`. */
-export function thresholdText(what: string, { hours, required, percent, line, reached }: Threshold): string {
+function thresholdText(what: string, { hours, required, percent, line, reached }: Threshold): string {
   const word = reached ? '达到 reached' : '未达到 not reached';
   return `${what} ${hours}/${required} = ${percentText(percent)} % (线 ${line} %: ${word})`;
 }

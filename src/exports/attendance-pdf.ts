@@ -133,7 +133,7 @@ const legendOf = (table: AttendanceTable, variant: TableVariant): string =>
   table.status === 'provisional' ? `${legendText(variant)}${GAP}* 临时结果` : legendText(variant);
 
 /** Says plainly whether the QR code proves anything. */
-export function signatureNote(token: string): string {
+function signatureNote(token: string): string {
   return token.startsWith('rollcall:')
     ? '未签名：制表时签名密钥不可用，二维码只含数据摘要。 Unsigned: the signing key was not within reach, the QR code holds the digest only.'
     : '二维码为本网关签名的摘要，不联网即可核验：rollcall verify 文件 --keys 公钥文件。 The QR code is a summary signed by the gateway; it can be verified without network.';

@@ -50,7 +50,7 @@ export function findClass(records: readonly ClassRecord[], classNo: string): Cla
 }
 
 /** The number that the reader goes by, and the other one. Throws `export-no-regional-number`. */
-export function classNumbers(
+function classNumbers(
   record: ClassRecord,
   by: ClassNoKind,
 ): { readonly classNo: string; readonly otherClassNo: string | null } {

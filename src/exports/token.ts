@@ -22,7 +22,7 @@ const policy = z.strictObject({ id: text, ver: z.int(), sha256 });
 const status = z.enum(['provisional', 'final', 'sealed']);
 
 /** What is said of one trainee; dates are local, hours in class hours, `at` is the day on which the paper was made. */
-export const traineeClaims = z.strictObject({
+const traineeClaims = z.strictObject({
   v: z.literal(1),
   class: text,
   trainee: text,
@@ -37,7 +37,7 @@ export const traineeClaims = z.strictObject({
   at: date,
 });
 
-export const tableClaims = z.strictObject({
+const tableClaims = z.strictObject({
   v: z.literal(1),
   class: text,
   people: z.int(),

@@ -96,11 +96,6 @@ const PUNCH = {
   EXTRA: { zh: '多余打卡', en: 'another punch already fills the slot' },
 } as const satisfies Record<string, FlagWords>;
 
-export type DayFlag = keyof typeof DAY;
-export type SessionFlag = keyof typeof SESSION;
-export type PersonFlag = keyof typeof PERSON;
-export type ClassFlag = keyof typeof CLASS;
-
 const TABLES: readonly (readonly [FlagKind, Readonly<Record<string, FlagWords>>])[] = [
   ['day', DAY],
   ['session', SESSION],

@@ -20,7 +20,7 @@ import { policyPaths } from './policy-schema.js';
 import { checkSignature, layerDigest, type PolicyKeys, type SignatureVerdict } from './policy-signature.js';
 
 /** Files in one chain, the complete policy among them. */
-export const LAYERS_MAX = 4;
+const LAYERS_MAX = 4;
 
 /** One policy file as it was read. */
 export interface PolicyText {

@@ -34,7 +34,7 @@ export interface SignatureVerdict {
 }
 
 /** RFC 7638 thumbprint, its first 16 characters: the same form as every key id of the gateway. */
-export function policyKeyId(jwk: PolicyJwk): string {
+function policyKeyId(jwk: PolicyJwk): string {
   const text = `{"crv":"${jwk.crv}","kty":"${jwk.kty}","x":"${jwk.x}"}`;
   return createHash('sha256').update(text).digest('base64url').slice(0, 16);
 }

@@ -38,7 +38,7 @@ export interface Leftover {
 }
 
 /** Seconds of the day as the policy compares them with lessons. */
-export function creditSecond(second: number, policy: Policy): number {
+function creditSecond(second: number, policy: Policy): number {
   return policy.punch.precision === 'minute' ? Math.floor(second / 60) * 60 : second;
 }
 

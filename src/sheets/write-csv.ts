@@ -5,8 +5,7 @@
 import iconv from 'iconv-lite';
 import type { CellValue } from './write-xlsx-book.js';
 
-export const CSV_ENCODINGS = ['utf-8', 'gb18030'] as const;
-export type CsvEncoding = (typeof CSV_ENCODINGS)[number];
+export type CsvEncoding = 'utf-8' | 'gb18030';
 
 export function csvBytes(rows: readonly (readonly CellValue[])[], encoding: CsvEncoding): Uint8Array {
   const text = rows.map((row) => `${row.map(csvField).join(',')}\r\n`).join('');

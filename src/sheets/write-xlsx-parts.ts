@@ -11,7 +11,7 @@ const DRAWING = 'http://schemas.openxmlformats.org/drawingml/2006';
 const SPREADSHEET = 'application/vnd.openxmlformats-officedocument.spreadsheetml';
 const EMU_PER_MM = 36_000;
 
-export const hasImages = (sheet: Sheet): boolean => (sheet.images ?? []).length > 0;
+const hasImages = (sheet: Sheet): boolean => (sheet.images ?? []).length > 0;
 
 export function contentTypesXml(sheets: readonly Sheet[]): string {
   const part = (name: string, type: string): string => `<Override PartName="${name}" ContentType="${type}"/>`;

@@ -7,7 +7,7 @@ import { xmlText } from './write-xlsx-text.js';
 
 const FONT = '宋体';
 /** Points, where the workbook says nothing. */
-export const STANDARD_SIZE = 11;
+const STANDARD_SIZE = 11;
 /** Numbers of the formats that every spreadsheet program knows (ECMA-376 part 1, 18.8.30); 164 is the first of our own. */
 const FORMATS = { text: 49, '0': 1, '0.0': 164, '0.00': 2 } as const;
 
