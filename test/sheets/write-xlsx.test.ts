@@ -4,7 +4,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { SaxesParser } from 'saxes';
-import { afterEach, describe, expect, test } from 'vitest';
+import { afterAll, afterEach, describe, expect, test } from 'vitest';
 import { fromBufferPromise } from 'yauzl';
 import { xlsxBytes } from '../../src/sheets/write-xlsx.js';
 import type { Sheet, Workbook } from '../../src/sheets/write-xlsx-book.js';
@@ -78,11 +78,18 @@ function parse(xml: string): string[] {
   return names;
 }
 
+let profileDir: string | null = null;
+afterAll(() => {
+  if (profileDir !== null) rmSync(profileDir, { recursive: true, force: true });
+});
+
 function converted(bytes: Uint8Array, to: string, from = 'book.xlsx'): { readonly dir: string; readonly file: string } {
   const dir = mkdtempSync(join(tmpdir(), 'rollcall-xlsx-'));
   dirs.push(dir);
   writeFileSync(join(dir, from), bytes);
-  const profile = `-env:UserInstallation=file://${join(dir, 'profile')}`;
+  // One profile for the file: LibreOffice takes longer to make one than to convert.
+  profileDir ??= mkdtempSync(join(tmpdir(), 'rollcall-soffice-'));
+  const profile = `-env:UserInstallation=file://${profileDir}`;
   const run = spawnSync('soffice', [profile, '--headless', '--convert-to', to, '--outdir', dir, join(dir, from)], {
     encoding: 'utf8',
     timeout: 120_000,
