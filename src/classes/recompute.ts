@@ -81,19 +81,24 @@ const TRIED = ['dayResult', 'flags', 'ignored'] as const;
 
 export type DayJudgement =
   | { readonly verdict: 'same' }
-  /** Nothing can be said: another engine made it, or the daemon has not computed it yet. */
+  /** Nothing can be said: another engine made it and it differs, or the daemon has not computed it yet. */
   | { readonly verdict: 'unchecked'; readonly why: 'pending' | 'engine' | 'open' }
   | { readonly verdict: 'differs'; readonly what: string };
 
-/** Whether the record is what the raw data give. */
-export function judgeDay({ recorded, computed, pending }: ComparedDay): DayJudgement {
-  if (pending) return { verdict: 'unchecked', why: 'pending' };
+/** Whether the record is what the raw data give. What another engine made may differ: it was asked less, or counted otherwise. */
+export function judgeDay(day: ComparedDay): DayJudgement {
+  if (day.pending) return { verdict: 'unchecked', why: 'pending' };
+  const judged = compareDay(day);
+  const isForeign = day.recorded !== null && day.recorded.result.engine !== RULES_ENGINE;
+  return isForeign && judged.verdict === 'differs' ? { verdict: 'unchecked', why: 'engine' } : judged;
+}
+
+function compareDay({ recorded, computed }: ComparedDay): DayJudgement {
   if (recorded === null) {
     // Who closes days is the daemon: a class day without punches may wait for it, one with punches was touched by them.
     const silent = computed === null || (computed.ignored.length === 0 && usedPunches(computed).length === 0);
     return silent ? { verdict: 'unchecked', why: 'open' } : { verdict: 'differs', what: 'no result is recorded' };
   }
-  if (recorded.result.engine !== RULES_ENGINE) return { verdict: 'unchecked', why: 'engine' };
   if (recorded.state === 'withdrawn')
     return computed === null ? { verdict: 'same' } : { verdict: 'differs', what: 'it was withdrawn, and has a result' };
   if (computed === null) return { verdict: 'differs', what: 'a result is recorded where none is due' };

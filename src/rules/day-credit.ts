@@ -11,7 +11,7 @@ import type { Session, SessionId, SlotKind } from './grid.js';
 import type { Policy } from './policy.js';
 
 /** Rises when a change of the rules can change a result. */
-export const RULES_ENGINE = 'rollcall-rules/1';
+export const RULES_ENGINE = 'rollcall-rules/2';
 
 export type SlotId = `${SessionId}_${SlotKind}`;
 
