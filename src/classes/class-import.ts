@@ -264,17 +264,33 @@ function touchDays(
   for (const credit of store.creditsOf(definition.classNo)) {
     if (concerns(credit.traineeNo)) touch(credit.classNo, credit.traineeNo, credit.date);
   }
-  const ids = new Set<string>();
+  const [ids, rivals] = [new Set<string>(), new Set<string>()];
+  const people = new Set<string>();
   let [from, to] = [definition.from, definition.to];
   for (const index of [before, after]) {
     const record = index.classes.get(definition.classNo);
     if (!record) continue;
+    // An id that a teacher got or gave up may have been a trainee's elsewhere.
+    if (affected === null || diff?.roster.teachers === true) record.teacherDeviceIds.forEach((id) => ids.add(id));
+    for (const one of record.terminals) {
+      from = one.from < from ? one.from : from;
+      to = one.to > to ? one.to : to;
+    }
     for (const member of record.members) {
       if (!concerns(member.traineeNo)) continue;
-      ids.add(member.deviceUserId);
+      people.add(member.traineeNo);
+      // The same person's punches under the id of another class count, or are contested, here too.
+      for (const other of index.membershipsOf(member.traineeNo)) {
+        ids.add(other.member.deviceUserId);
+        if (other.record !== record) rivals.add(other.record.classNo);
+      }
       from = [from, record.from, enrolledFrom(record, member)].sort()[0] ?? from;
       to = [to, record.to, enrolledTo(record, member)].sort().at(-1) ?? to;
     }
+  }
+  for (const rival of rivals) {
+    for (const credit of store.creditsOf(rival))
+      if (people.has(credit.traineeNo)) touch(rival, credit.traineeNo, credit.date);
   }
   const zone = after.classes.get(definition.classNo)?.policy.timezone;
   if (zone === undefined) return;

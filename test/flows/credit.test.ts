@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { checkCredits } from '../../src/classes/check-credits.js';
 import { GatewayError } from '../../src/core/errors.js';
 import type { Instant } from '../../src/core/time.js';
 import { createDoorbell, type Doorbell } from '../../src/core/unit.js';
@@ -377,6 +378,39 @@ describe('causes', () => {
     r.store.transact((tx) => tx.touchDay({ classNo: CLASS, traineeNo: 'T001', date: day(MONDAY), cause }));
     settle(r.unit);
     expect(told(r).at(-1)).toMatch(new RegExp(`^T001 ${MONDAY} r\\d+ v2 final ${hours}h 1 ${cause}$`));
+  });
+});
+
+describe('a class that comes or changes later', () => {
+  const other = (over: ClassText = {}): ClassText => ({
+    classNo: 'A-1',
+    people: [person(1, ', deviceUserId: "701"')],
+    teacher: '{ teacherNo: J2, name: 百里老师傅 }',
+    ...over,
+  });
+  const agrees = (r: Rig): void => expect(checkCredits(r.store).fault).toBeNull();
+
+  test('takes the punches that the same person made under the id of another class', () => {
+    const r = rig();
+    one(r);
+    take(r, ...monday());
+    settle(r.unit);
+    bring(r, other());
+    settle(r.unit);
+    agrees(r);
+    expect(told(r)).toContain('T001 2026-09-07 r1 v1 provisional 8h  ');
+    expect(told(r)).toContain('T001 2026-09-07 r2 v1 provisional 0h  ');
+  });
+
+  test('gives them back when its timetable no longer wants them', () => {
+    const r = rig();
+    bring(r, other());
+    one(r);
+    take(r, ...monday());
+    settle(r.unit);
+    bring(r, other({ timetable: '{ weekdays: [tue] }', extra: CHANGE }));
+    settle(r.unit);
+    agrees(r);
   });
 });
 
