@@ -100,7 +100,7 @@ CREATE TABLE touched_day (
   class_no   TEXT NOT NULL,
   trainee_no TEXT NOT NULL,
   date       TEXT NOT NULL,                                      -- YYYY-MM-DD at the site
-  cause      TEXT NOT NULL,                                      -- the first cause since the day was last done
+  cause      TEXT NOT NULL,                                      -- the first cause since the day was last done; one that a person stands for takes its place
   stamp      INTEGER NOT NULL CHECK (stamp > 0),                 -- of the last touch; a day is removed only with the stamp it was taken with
   PRIMARY KEY (class_no, trainee_no, date)
 ) STRICT, WITHOUT ROWID;

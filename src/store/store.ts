@@ -60,7 +60,7 @@ export interface TouchedDay {
   readonly classNo: string;
   readonly traineeNo: string;
   readonly date: LocalDate;
-  /** Why: `punch`, `backfill`, `import`, `day-close` ...; the first cause since it was last done. */
+  /** Why: `punch`, `backfill`, `import`, `day-close` ...; the first cause since it was last done, of those that a person stands for if there is one. */
   readonly cause: string;
   /** Rises with every touch; `untouch` with a stale stamp does nothing, so a touch during work is not lost. */
   readonly stamp: number;

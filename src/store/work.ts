@@ -14,6 +14,9 @@ export interface Work {
   touchedDays(limit: number): readonly TouchedDay[];
 }
 
+/** Causes that a person stands for. Of several for one day one of these is told, the first of them, because it explains the new result. */
+const DELIBERATE = "('makeup', 'leave', 'online', 'review', 'import')";
+
 /** Touches that one start may make before its stamps could meet those of the next: more than 5 000 a second for half an hour per fact. */
 const STAMPS_PER_RECORD = 2 ** 23;
 
@@ -28,7 +31,8 @@ interface DayRow {
 export function createWork(db: Db, journalN: number): Work {
   const touch = db.prepare<[string, string, string, string, number]>(
     `INSERT INTO touched_day (class_no, trainee_no, date, cause, stamp) VALUES (?, ?, ?, ?, ?)
-     ON CONFLICT DO UPDATE SET stamp = excluded.stamp`,
+     ON CONFLICT DO UPDATE SET stamp = excluded.stamp,
+       cause = iif(cause NOT IN ${DELIBERATE} AND excluded.cause IN ${DELIBERATE}, excluded.cause, cause)`,
   );
   const untouch = db.prepare<[string, string, string, number]>(
     'DELETE FROM touched_day WHERE class_no = ? AND trainee_no = ? AND date = ? AND stamp = ?',

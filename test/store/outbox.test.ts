@@ -128,6 +128,21 @@ test('pending with two upstreams counts what the slower one lacks', () => {
   expect(store.pending('region').records).toBe(0);
 });
 
+test('of several causes the first is told, but one that a person stands for comes before what merely happened', () => {
+  const { store } = open(tempDir());
+  const day = { classNo: 'C1', traineeNo: 'T1', date: '2026-09-10' as never };
+  for (const [cause, told] of [
+    ['punch', 'punch'],
+    ['backfill', 'punch'],
+    ['makeup', 'makeup'],
+    ['import', 'makeup'],
+    ['punch', 'makeup'],
+  ] as const) {
+    store.transact((tx) => tx.touchDay({ ...day, cause }));
+    expect(store.touchedDays(10)).toMatchObject([{ cause: told }]);
+  }
+});
+
 test('a touched day is only done with the stamp it was taken with, and stamps rise over restarts', () => {
   const dir = tempDir();
   const first = open(dir);
@@ -135,7 +150,7 @@ test('a touched day is only done with the stamp it was taken with, and stamps ri
   first.store.transact((tx) => tx.touchDay(day));
   const [taken] = first.store.touchedDays(10);
   if (!taken) throw new Error('no day');
-  first.store.transact((tx) => tx.touchDay({ ...day, cause: 'import' }));
+  first.store.transact((tx) => tx.touchDay({ ...day, cause: 'backfill' }));
   first.store.transact((tx) => tx.untouchDay(taken));
   const [again] = first.store.touchedDays(10);
   expect(again).toMatchObject({ cause: 'punch' });
