@@ -8,6 +8,7 @@
 import type { CheckContext, Finding } from './check.js';
 import { KEPT_ROWS, membersDigest, resultsDigest, rowDigest, textDigest, type KeptTable } from './class-digest.js';
 import { creditsOf } from './credits.js';
+import { CLASS_SCHEMA, EVIDENCE_SCHEMA, schemaVersion } from './schema.js';
 import type { Db } from './store.js';
 
 interface Version {
@@ -116,6 +117,7 @@ function rowsFault(db: Db, said: ClassEvent, seen: Map<KeptTable, number>): stri
 
 /** No row is there that no event names. */
 function strangeRows(db: Db, head: number, seen: ReadonlyMap<KeptTable, number>): string | null {
+  if (schemaVersion(db) < EVIDENCE_SCHEMA) return null;
   // What came after the check began brought rows of its own, and the next check counts them.
   if (db.prepare("SELECT 1 FROM event WHERE what = 'class' AND n > ?").get(head) !== undefined) return null;
   for (const table of Object.keys(KEPT_ROWS) as KeptTable[]) {
@@ -128,6 +130,7 @@ function strangeRows(db: Db, head: number, seen: ReadonlyMap<KeptTable, number>)
 
 /** The results of a sealed class are those it was sealed with (R84). */
 function sealFault(db: Db): string | null {
+  if (schemaVersion(db) < EVIDENCE_SCHEMA) return null;
   const seals = db.prepare('SELECT class_no, digest, days FROM class_seal').all() as {
     class_no: string;
     digest: string;
@@ -143,6 +146,7 @@ function sealFault(db: Db): string | null {
 
 /** 16: what the tables hold of classes is what the journal's events name. */
 export function checkClasses({ db, head }: CheckContext): Finding {
+  if (schemaVersion(db) < CLASS_SCHEMA) return null;
   const changed = checkTexts(db) ?? sealFault(db);
   if (changed !== null) return { n: null, reason: changed };
   const events = db

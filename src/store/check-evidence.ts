@@ -9,6 +9,7 @@ import type { EventFact } from '../rules/facts.js';
 import type { CheckContext, Finding } from './check.js';
 import { decisionEvent, onlineDigest, onlineEvent, requestEvent } from './evidence-events.js';
 import { canonicalJson } from './record.js';
+import { EVIDENCE_SCHEMA, schemaVersion } from './schema.js';
 import type { Db } from './store.js';
 
 /** One row that an event must stand for: which, and what the event must say. */
@@ -58,6 +59,7 @@ function onlineFault(db: Db): string | null {
 
 /** 17: every request, decision and file of online hours is as its event says, and each event has its row. */
 export function checkEvidence({ db, head }: CheckContext): Finding {
+  if (schemaVersion(db) < EVIDENCE_SCHEMA) return null;
   const changed = onlineFault(db);
   if (changed !== null) return { n: null, reason: changed };
   const expected = expectedEvents(db);

@@ -13,6 +13,10 @@ import type { Db } from './store.js';
 /** `RCAL`: marks the file as ours (`PRAGMA application_id`). */
 export const APPLICATION_ID = 0x5243414c;
 
+/** The migrations that brought classes, and what stands beside them: a directory of an older program is checked without these. */
+export const CLASS_SCHEMA = 2;
+export const EVIDENCE_SCHEMA = 4;
+
 export interface Migration {
   readonly version: number;
   readonly name: string;

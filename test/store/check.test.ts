@@ -7,6 +7,7 @@ import { createChainWalk } from '../../src/store/chain.js';
 import { verifyDataDir } from '../../src/store/check.js';
 import { KINDS, punchJson, punchOfRow, recordHash, SELECT_PUNCH, type PunchRow } from '../../src/store/record.js';
 import { readWitness, writeWitness } from '../../src/store/witness.js';
+import { loadMigrations } from '../../src/store/schema.js';
 import { open, punch, soundDir, tamper, tempDir } from './fixtures.js';
 
 const faultOf = (dir: string) => verifyDataDir(dir).firstFault;
@@ -303,4 +304,12 @@ test('15: a reference leads nowhere', () => {
   const dir = soundDir();
   tamper(dir, "INSERT INTO class_teacher VALUES ('C9', 1, 'L1', '9001', x'00', NULL)");
   expect(faultOf(dir)).toMatchObject({ promise: 15, reason: expect.stringContaining('class_teacher') as string });
+});
+
+test.each([1, 2, 3])('a directory that a program with schema %i left verifies before anything opens it', (version) => {
+  const dir = tempDir();
+  const { store } = open(dir, { migrations: loadMigrations().slice(0, version) });
+  store.transact((tx) => tx.addPunch(punch(1)));
+  store[Symbol.dispose]();
+  expect(verifyDataDir(dir)).toMatchObject({ ok: true, records: 2, firstFault: null });
 });
