@@ -3,7 +3,13 @@
  * counts, flags and trainee numbers, never a name, a document number or a reason; the roster's hash is salted (C1).
  */
 import type { JsonValue } from '../rules/facts.js';
-import { headDigest, membersDigest } from '../store/class-digest.js';
+import {
+  headDigest,
+  headRowDigest,
+  membersDigest,
+  rosterRowsDigest,
+  timetableRowDigest,
+} from '../store/class-digest.js';
 import type { Store } from '../store/store.js';
 import type { ClassDefinition } from './class-file.js';
 import type { ImportBy, ImportOutcome } from './class-import.js';
@@ -46,14 +52,20 @@ export function eventData(
   return {
     classId: outcome.classNo,
     state: diff === null ? 'activated' : 'changed',
-    head: { hash: headDigest(store.db, outcome.classNo) },
+    head: { hash: headDigest(store.db, outcome.classNo), row: headRowDigest(store.db, outcome.classNo) },
     roster: {
       version: outcome.rosterVersion,
       hash: outcome.rosterHash,
       trainees: outcome.trainees,
       members: membersDigest(store.db, outcome.classNo, outcome.rosterVersion),
+      rows: rosterRowsDigest(store.db, outcome.classNo, outcome.rosterVersion),
     },
-    timetable: { version: outcome.timetableVersion, hash: outcome.timetableHash, days: outcome.classDays },
+    timetable: {
+      version: outcome.timetableVersion,
+      hash: outcome.timetableHash,
+      days: outcome.classDays,
+      row: timetableRowDigest(store.db, outcome.classNo, outcome.timetableVersion),
+    },
     policy: outcome.policy,
     plannedHours: definition.plannedHours,
     approvedHeadcount: definition.approvedHeadcount,

@@ -6,7 +6,17 @@
  * Reads only and needs no key: names and documents are sealed to their row, and a digest covers everything else that counts.
  */
 import type { CheckContext, Finding } from './check.js';
-import { KEPT_ROWS, membersDigest, resultsDigest, rowDigest, textDigest, type KeptTable } from './class-digest.js';
+import {
+  headRowDigest,
+  KEPT_ROWS,
+  membersDigest,
+  resultsDigest,
+  rosterRowsDigest,
+  rowDigest,
+  textDigest,
+  timetableRowDigest,
+  type KeptTable,
+} from './class-digest.js';
 import { creditsOf } from './credits.js';
 import { CLASS_SCHEMA, EVIDENCE_SCHEMA, schemaVersion } from './schema.js';
 import type { Db } from './store.js';
@@ -30,11 +40,11 @@ interface ClassEvent {
   readonly rows?: readonly NamedRow[];
 }
 
-/** Data of the event of an import. The two digests are missing in events written before they existed. */
+/** Data of the event of an import. Digests are missing in events written before they existed. */
 interface ImportedClass extends ClassEvent {
-  readonly head?: { readonly hash: string };
-  readonly roster: Version & { readonly trainees: number; readonly members?: string };
-  readonly timetable: Version;
+  readonly head?: { readonly hash: string; readonly row?: string };
+  readonly roster: Version & { readonly trainees: number; readonly members?: string; readonly rows?: string };
+  readonly timetable: Version & { readonly row?: string };
   readonly policy: { readonly sha256: string };
 }
 
@@ -57,12 +67,15 @@ const hashOf = (db: Db, table: 'class_roster' | 'class_timetable', classNo: stri
 
 /** Texts that are kept under their own digest. */
 function checkTexts(db: Db): string | null {
-  for (const row of db.prepare('SELECT id, sha256, body FROM class_policy').all() as {
+  for (const row of db.prepare('SELECT id, version, sha256, body FROM class_policy').all() as {
     id: string;
+    version: number;
     sha256: string;
     body: string;
-  }[])
-    if (textDigest(row.body) !== row.sha256) return `the policy ${row.id} of a class was changed`;
+  }[]) {
+    const said = textDigest(row.body) === row.sha256 ? (JSON.parse(row.body) as Record<string, unknown>) : null;
+    if (said?.id !== row.id || said.version !== row.version) return `the policy ${row.id} of a class was changed`;
+  }
   for (const row of db.prepare('SELECT class_no, version, hash, body FROM class_timetable').all() as {
     class_no: string;
     version: number;
@@ -80,6 +93,10 @@ function versionFault(db: Db, said: ImportedClass): string | null {
     return `timetable ${timetable.version} of class ${classId} is not the one that was imported`;
   if (hashOf(db, 'class_roster', classId, roster.version) !== roster.hash)
     return `roster ${roster.version} of class ${classId} is not the one that was imported`;
+  if (timetable.row !== undefined && timetableRowDigest(db, classId, timetable.version) !== timetable.row)
+    return `what is kept of timetable ${timetable.version} of class ${classId} was changed`;
+  if (roster.rows !== undefined && rosterRowsDigest(db, classId, roster.version) !== roster.rows)
+    return `what is kept of roster ${roster.version} of class ${classId} and its people was changed`;
   const { trainees } = db
     .prepare('SELECT count(*) AS trainees FROM class_trainee WHERE class_no = ? AND version = ?')
     .get(classId, roster.version) as { trainees: number };
@@ -89,12 +106,13 @@ function versionFault(db: Db, said: ImportedClass): string | null {
     : `the people on roster ${roster.version} of class ${classId} were changed`;
 }
 
-function presentFault(row: ClassRow, last: ImportedClass): string | null {
+function presentFault(db: Db, row: ClassRow, last: ImportedClass): string | null {
   const isSame =
     row.policy === last.policy.sha256 &&
     row.roster_version === last.roster.version &&
     row.timetable_version === last.timetable.version &&
-    (last.head === undefined || textDigest(row.body) === last.head.hash);
+    (last.head === undefined || textDigest(row.body) === last.head.hash) &&
+    (last.head?.row === undefined || headRowDigest(db, row.class_no) === last.head.row);
   return isSame ? null : `class ${row.class_no} is not what was last imported`;
 }
 
@@ -168,7 +186,7 @@ export function checkClasses({ db, head }: CheckContext): Finding {
   for (const row of rows) {
     const known = last.get(row.class_no);
     if (!known) return { n: null, reason: `class ${row.class_no} was never imported` };
-    const fault = presentFault(row, known.said);
+    const fault = presentFault(db, row, known.said);
     if (fault !== null) return { n: known.n, reason: fault };
     last.delete(row.class_no);
   }

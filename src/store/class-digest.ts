@@ -31,6 +31,51 @@ export function membersDigest(db: Db, classNo: string, version: number): string 
   return textDigest(JSON.stringify([trainees, teachers]));
 }
 
+/** The rest of the row of a class: the number of the region and when it was imported. */
+export function headRowDigest(db: Db, classNo: string): string {
+  return cellsDigest(
+    db.prepare('SELECT regional_class_no, policy, imported_at FROM class WHERE class_no = ?').raw().all(classNo),
+  );
+}
+
+/**
+ * SHA-256 over all else that is kept of a version of the roster: who imported it from where, every sealed name, number and reason as
+ * it lies there, and who asked for and approved corrections. No key is needed to compare it.
+ */
+export function rosterRowsDigest(db: Db, classNo: string, version: number): string {
+  const rows = (columns: string, table: string): readonly unknown[] =>
+    db
+      .prepare(`SELECT ${columns} FROM ${table} WHERE class_no = ? AND version = ? ORDER BY ${columns}`)
+      .raw()
+      .all(classNo, version);
+  return cellsDigest([
+    rows('hash, salt, source, imported_by, imported_at', 'class_roster'),
+    rows('trainee_no, name, document_number, document_index', 'class_trainee'),
+    rows('teacher_no, name, qualification', 'class_teacher'),
+    rows('trainee_no, reason, requested_by, approved_by', 'class_correction'),
+  ]);
+}
+
+/** The same of a version of the timetable, beside its days. */
+export function timetableRowDigest(db: Db, classNo: string, version: number): string {
+  return cellsDigest(
+    db
+      .prepare('SELECT hours, source, imported_by, imported_at FROM class_timetable WHERE class_no = ? AND version = ?')
+      .raw()
+      .all(classNo, version),
+  );
+}
+
+function cellsDigest(cells: readonly unknown[]): string {
+  return textDigest(
+    JSON.stringify(cells, (_key, cell: unknown) => {
+      // What JSON makes of a Buffer is ten times as long.
+      const { type, data } = (cell ?? {}) as { readonly type?: unknown; readonly data?: unknown };
+      return type === 'Buffer' && Array.isArray(data) ? Buffer.from(data as number[]).toString('hex') : cell;
+    }),
+  );
+}
+
 /** Rows that the journal holds to by their digest: what they are called there, their columns, and the column that numbers them in a class. */
 export const KEPT_ROWS = {
   class_draft: { numbered: 'version', columns: 'class_no, version, hash, source, imported_by, imported_at, body' },

@@ -22,6 +22,9 @@ function importedDir(): string {
   return bench.dir;
 }
 
+const anotherHex = "iif(substr(hex(%), -1) = '0', X'01', X'00')";
+const forged = (column: string): string => `${column} = ${anotherHex.replace('%', column)}`;
+
 test('imported classes verify', () => {
   expect(verifyDataDir(importedDir())).toMatchObject({ ok: true, records: 3 });
 });
@@ -53,6 +56,17 @@ test.each([
     "UPDATE class_roster SET hash = iif(hash LIKE '0%', '1', '0') || substr(hash, 2) WHERE version = 1",
     'roster 1',
   ],
+  ['the number of the region', "UPDATE class SET regional_class_no = 'NM-9'", 'last imported'],
+  ['the name of a person', `UPDATE class_trainee SET ${forged('name')} WHERE trainee_no = 'T001'`, 'its people'],
+  ['a document', "UPDATE class_trainee SET document_index = 'x' WHERE trainee_no = 'T001'", 'its people'],
+  ['who imported a roster', "UPDATE class_roster SET imported_by = 'S9' WHERE version = 1", 'roster 1'],
+  [
+    'a correction in',
+    "INSERT INTO class_correction VALUES ('BT2026-031', 2, 'T001', X'00', 'A1', 'S1')",
+    'roster 2 of class BT2026-031 and its people',
+  ],
+  ['where a timetable came from', "UPDATE class_timetable SET source = 'b.xlsx'", 'timetable 1'],
+  ['the version of a policy', 'UPDATE class_policy SET version = version + 1', 'policy'],
   ['the class away', 'DELETE FROM class', 'gone'],
 ])('16: somebody changed %s', (_what, sql, reason) => {
   const dir = importedDir();
@@ -90,9 +104,6 @@ function livedDir(): string {
 test('a class that was drafted, changed, annotated and sealed verifies', () => {
   expect(verifyDataDir(livedDir())).toMatchObject({ ok: true });
 });
-
-const anotherHex = "iif(substr(hex(%), -1) = '0', X'01', X'00')";
-const forged = (column: string): string => `${column} = ${anotherHex.replace('%', column)}`;
 
 test.each([
   ['the body of a draft', `UPDATE class_draft SET ${forged('body')}`, 'draft 1 of class B9'],
