@@ -78,7 +78,6 @@ const TOO_EARLY = new Set(['ABSENT', 'MISSING_IN', 'MISSING_OUT']);
 
 /** Flags of the class, then those of the people, then those of the days by date. */
 export function flagLines(
-  record: ClassRecord,
   totals: ClassTotals,
   credits: DayCredits,
   names: Names,

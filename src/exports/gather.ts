@@ -97,7 +97,7 @@ function gathered({ db, vault }: TableSource, request: TableRequest): Attendance
     people,
     slotTotals: slotTotalsOf(record, days, credits),
     makeups: makeupLines({ db, vault }, record, names, request),
-    flags: flagLines(record, totals, credits, names, days),
+    flags: flagLines(totals, credits, names, days),
     notes: noteLines({ db, vault }, record, request),
     thresholds: {
       attendancePercent: policy.thresholds.attendancePercent,
