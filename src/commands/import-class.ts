@@ -8,11 +8,11 @@
  */
 import { readFileSync } from 'node:fs';
 import { basename } from 'node:path';
-import type { Classes } from '../classes/classes.js';
+import type { Classes, PolicySource } from '../classes/classes.js';
 import { readClassParts } from '../classes/class-file.js';
 import type { ImportOutcome } from '../classes/class-import.js';
 import { openDraft, saveDraft, type DraftOutcome } from '../classes/drafts.js';
-import { fail, systemCode } from '../core/errors.js';
+import { fail, GatewayError, systemCode } from '../core/errors.js';
 import type { ClassDay } from '../classes/timetable.js';
 import type { FileFault } from '../core/faults.js';
 import type { Instant } from '../core/time.js';
@@ -44,7 +44,7 @@ export async function runImportClass(
   const by = personOf('--by', options.by ?? 'cli');
   const text = readText(file);
   const { policies, terminals, today } = desk;
-  const context = { today, policy: policies.get, policyNames: policies.names, terminals };
+  const context = { today, policy: usablePolicy(policies), policyNames: policies.names, terminals };
   const early = readClassParts(file, text, context, null);
   // A class that is already active keeps an older policy, so this early look may not refuse what only the store can decide.
   const isSure = early.faults.every((fault) => fault.code !== 'not-one-of' && !fault.path.startsWith('timetable'));
@@ -54,6 +54,18 @@ export async function runImportClass(
     const work = { file, text, by: { source: basename(file), importedBy: by, dryRun: options.dryRun === true } };
     return importWith(store, classes, { ...work, calendar, at: clock.now() }, io);
   });
+}
+
+/** For the early look: a layer that may not be used is as good as unknown, and whether it is needed the store decides. */
+function usablePolicy({ get }: PolicySource): PolicySource['get'] {
+  return (name) => {
+    try {
+      return get(name);
+    } catch (error) {
+      if (error instanceof GatewayError) return null;
+      throw error;
+    }
+  };
 }
 
 interface Work {

@@ -1,3 +1,4 @@
+import { generateKeyPairSync } from 'node:crypto';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -5,6 +6,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { openClasses } from '../../src/classes/classes.js';
 import { runImportClass } from '../../src/commands/import-class.js';
 import type { Console } from '../../src/commands/console.js';
+import { runPolicySign } from '../../src/commands/policy.js';
 import { GatewayError } from '../../src/core/errors.js';
 import { openStore } from '../../src/store/database.js';
 import { sampleDriver } from '../settings/sample-driver.js';
@@ -52,6 +54,28 @@ describe('rollcall import class', () => {
     using store = openStore({ dir: join(dir, 'data'), clock, software: 'test' });
     const classes = openClasses(store, { clock, zone: ZONE, policies: { get: () => preset.policy, names: [] } });
     expect(classes.rosterNames('BT2026-031').map((one) => one.name)).toEqual([nameOf(1), nameOf(2), nameOf(4)]);
+  });
+
+  test('an active class keeps its policy, so a layer that was changed since and is unsigned hinders no further import', async () => {
+    const layer = join(dir, 'layers', 'county.yaml');
+    const text =
+      'extends: baotou-2023\nid: county\nversion: 1\nbasis: ["第一号"]\neffectiveFrom: 2026-03-01\ngrace: { lateMinutes: 5 }\n';
+    const key = generateKeyPairSync('ed25519').privateKey.export({ type: 'pkcs8', format: 'pem' });
+    mkdirSync(join(dir, 'layers'));
+    writeFileSync(layer, text);
+    writeFileSync(join(dir, 'key.pem'), key);
+    const io: Console = { out: (line) => void rows.push(line), err: () => undefined, json: true, tty: false };
+    const rows: string[] = [];
+    expect(runPolicySign(layer, join(dir, 'key.pem'), {}, io)).toBe(0);
+    const { jwk } = JSON.parse(rows[0] ?? '{}') as { jwk: unknown };
+    writeFileSync(join(dir, 'keys.json'), JSON.stringify({ keys: [jwk] }));
+    writeFileSync(join(dir, 'gateway.yaml'), `${SETTINGS}policy: { dir: layers, keysFile: keys.json }\n`);
+    expect((await run(classText({ extra: 'policy: county' }))).code).toBe(0);
+    writeFileSync(layer, text.replace('lateMinutes: 5', 'lateMinutes: 0'));
+    const again = await run(classText({ extra: 'policy: county', people: [person(1), person(4)] }));
+    expect([again.code, again.out[0]]).toEqual([0, 'BT2026-031: 已更新 / updated']);
+    const other = classText({ extra: 'policy: county', classNo: 'BT2026-032' });
+    await expect(run(other)).rejects.toThrow(/policy-unsigned|signature/);
   });
 
   test('does not vouch for a clock that nobody has checked', async () => {
