@@ -75,7 +75,7 @@ export function composePolicy(top: PolicyText, context: LayerContext): ComposedP
   const [first, ...rest] = chain.texts;
   if (first === undefined) return refused([]);
   let merged = withoutOwnKeys(first.root);
-  let faults = [...headFaults(first), ...policyFaults(merged)];
+  let faults = [...headFaults(first), ...policyFaults(merged).map((fault) => relocate(fault, first))];
   for (const text of rest) {
     // What lies below is mended first: on a broken ground every layer would seem to be broken.
     if (faults.length > 0) break;

@@ -34,6 +34,11 @@ export const zoneName = z
   )
   .transform((text) => text as Zone);
 
+const isAtMostOne = (text: string): boolean => {
+  const [part = 0, of = 0] = text.split('/').map(Number);
+  return part <= of;
+};
+
 const session = z.strictObject({
   id: told(z.enum(['AM', 'PM']), '时段代号:AM 上午,PM 下午', 'Session: AM morning, PM afternoon'),
   start: told(time, '上课时间', 'Start, wall time'),
@@ -245,7 +250,10 @@ export const totals = {
     z.strictObject({
       passPercent: told(percent, '抽查到课率合格线(%)', 'Share that must be present at a spot check'),
       phoneShare: told(
-        z.string().regex(/^[1-9]\d?\/[1-9]\d?$/, bilingual('a fraction such as 1/3 is wanted', '应为分数,例如 1/3')),
+        z
+          .string()
+          .regex(/^[1-9]\d?\/[1-9]\d?$/, bilingual('a fraction such as 1/3 is wanted', '应为分数,例如 1/3'))
+          .refine(isAtMostOne, bilingual('no more than 1/1', '不得大于 1/1')),
         '电话抽查比例',
         'Share of trainees to be phoned',
       ),

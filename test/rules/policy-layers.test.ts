@@ -1,11 +1,11 @@
 /** Layers of a policy: what they may say, what they may not, and the line that is told for it. */
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { GatewayError } from '../../src/core/errors.js';
 import type { LocalDate } from '../../src/core/time.js';
-import { loadPolicyFile, loadPreset, openPolicies } from '../../src/policies.js';
+import { loadPolicyFile, loadPreset, openPolicies, POLICY_DIR } from '../../src/policies.js';
 import { canonicalJson, isInForce, parsePolicy, requireInForce } from '../../src/rules/policy.js';
 import type { ComposedPolicy } from '../../src/rules/policy-layers.js';
 import { policySchema, DEFAULT_PATTERNS, policyPaths } from '../../src/rules/policy-schema.js';
@@ -110,6 +110,20 @@ describe('the effective policy', () => {
     ).toEqual(['evening', 'county', 'baotou-2023', 'county']);
     expect(policy).toMatchObject({ id: 'evening', grace: { lateMinutes: 5 }, makeup: { deadlineDays: 1 } });
   });
+});
+
+test('a complete file is refused with the line of a key that is empty, and a share above the whole', () => {
+  const text = readFileSync(join(POLICY_DIR, 'baotou-2023.yaml'), 'utf8')
+    .replace(/^id: .*$/m, 'id: county')
+    .replace(/^dayCapHours: .*$/m, 'dayCapHours: null')
+    .replace('"1/3"', '"3/1"');
+  const line = text.split('\n').indexOf('dayCapHours: null') + 1;
+  const { policy, faults } = compose(text);
+  expect(policy).toBeNull();
+  expect(faults).toMatchObject([
+    { code: 'key-missing', path: 'dayCapHours', line },
+    { code: 'wrong-value', path: 'spotCheck.phoneShare' },
+  ]);
 });
 
 describe('a layer is refused with its own line', () => {
