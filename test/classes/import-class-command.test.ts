@@ -66,7 +66,7 @@ describe('rollcall import class', () => {
     writeFileSync(join(dir, 'key.pem'), key);
     const io: Console = { out: (line) => void rows.push(line), err: () => undefined, json: true, tty: false };
     const rows: string[] = [];
-    expect(runPolicySign(layer, join(dir, 'key.pem'), {}, io)).toBe(0);
+    expect(runPolicySign(layer, join(dir, 'key.pem'), { drivers: [], env: {} }, io)).toBe(0);
     const { jwk } = JSON.parse(rows[0] ?? '{}') as { jwk: unknown };
     writeFileSync(join(dir, 'keys.json'), JSON.stringify({ keys: [jwk] }));
     writeFileSync(join(dir, 'gateway.yaml'), `${SETTINGS}policy: { dir: layers, keysFile: keys.json }\n`);
