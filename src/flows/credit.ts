@@ -89,7 +89,9 @@ export function createCreditUnit(parts: CreditParts): CreditUnit {
     const credit = creditDay(asked.question, asked.policy);
     if (!hasResult(asked.question, credit)) return last === null ? null : withdrawal(last, day.cause);
     // A punch touches also the date of its receipt; a running day that no punch belongs to has nothing to say yet.
-    if (last === null && isSilent(credit) && businessNow() < closing.closesAt) return null;
+    // On a class day its close comes back to everybody; on another date nothing would, and what was imported says it now.
+    const isAwaited = asked.question.sessions.length > 0 && isSilent(credit);
+    if (last === null && isAwaited && businessNow() < closing.closesAt) return null;
     const version = versionAfter(last);
     const state = version > 1 || isOver(closing) ? 'final' : 'provisional';
     if (last?.state === state && sameOutcome(last.result, credit)) return null;

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { checkCredits } from '../../src/classes/check-credits.js';
+import { importOnline } from '../../src/classes/online-hours.js';
 import { GatewayError } from '../../src/core/errors.js';
 import type { Instant } from '../../src/core/time.js';
 import { createDoorbell, type Doorbell } from '../../src/core/unit.js';
@@ -379,6 +380,20 @@ describe('causes', () => {
     settle(r.unit);
     expect(told(r).at(-1)).toMatch(new RegExp(`^T001 ${MONDAY} r\\d+ v2 final ${hours}h 1 ${cause}$`));
   });
+});
+
+test('online hours on a date without lessons are recorded also before the day closes', () => {
+  const r = rig();
+  bring(r, { people: [person(1)], timetable: '{ weekdays: [tue, wed] }' });
+  const row = { row: 2, traineeNo: 'T001', date: day(MONDAY), lesson: '1', kind: 'theory' as const, proof: {} };
+  const rows = [{ ...row, minutes: 90 }];
+  const file = { classNo: CLASS, sha256: 'b'.repeat(64), source: 'a.csv', origin: 'o', rows, importedBy: 'S1' };
+  importOnline(r.store, file, { clock: r.clock });
+  settle(r.unit);
+  expect(told(r)).toEqual(['T001 2026-09-07 r1 v1 provisional 2h  ']);
+  goTo(r, '2026-09-08', '23:31');
+  settle(r.unit);
+  expect(told(r)).toContain('T001 2026-09-07 r2 v1 final 2h  ');
 });
 
 describe('a class that comes or changes later', () => {
