@@ -2,7 +2,8 @@
  * Which column of a table is what: the header row among the first rows, its words in Chinese and English, and what a person
  * says with `--map`. Columns that mean nothing here are named and left alone; telephone numbers are never taken.
  *
- * Promises that only words of a header row are ever quoted: a row is one when it holds at least one name of a column that is known here.
+ * Promises that only words of a header row are ever quoted: a row is one when it holds at least one name of a column that is known here
+ * and no long number, because a row of a person says 身份证 as well.
  */
 import { nearestWord } from '../core/faults.js';
 import { columnLetters, columnNumber, EMPTY_CELL, type Cell, type Sheet, type SheetRow } from '../sheets/sheet.js';
@@ -136,7 +137,11 @@ interface Column {
   readonly header: string;
 }
 
-const shown = (text: string): string => Array.from(text).slice(0, SHOWN_CHARACTERS).join('');
+/** On one line, also where a header was broken into several (Alt+Enter); marks that turn the direction of writing are left out. */
+const shown = (text: string): string =>
+  Array.from(text.replace(/\s+/g, ' ').replace(/\p{Cf}/gu, ''))
+    .slice(0, SHOWN_CHARACTERS)
+    .join('');
 const cellAt = (row: SheetRow, column: number): Cell => row.cells[column - 1] ?? EMPTY_CELL;
 
 interface Work<F extends string> {
@@ -200,6 +205,9 @@ function fieldOf<F extends string>(fields: readonly SheetField<F>[], word: strin
   return found?.key ?? null;
 }
 
+/** Five digits in a row are a number of a person, a document or a telephone, and never the name of a column. */
+const holdsNumber = ({ text }: Cell): boolean => /\d{5}/.test(text.normalize('NFKC'));
+
 /** Of the first rows the one that names most columns; of equals the first. Titles above a table name none. */
 function headerRow<F extends string>(
   sheet: Sheet,
@@ -210,7 +218,7 @@ function headerRow<F extends string>(
   let best: { readonly row: SheetRow; readonly score: number } | null = null;
   for (const row of sheet.rows.slice(0, HEADER_ROWS_MAX)) {
     const words = row.cells.filter(({ kind }) => kind === 'text').map(({ text }) => text);
-    if (words.length < 2) continue;
+    if (words.length < 2 || row.cells.some(holdsNumber)) continue;
     const known = new Set(words.map((word) => fieldOf(fields, word)).filter((key) => key !== null)).size;
     const score = known + words.filter((word) => mapped.has(plainHeader(word))).length;
     if (score > 0 && (best === null || score > best.score)) best = { row, score };
@@ -275,11 +283,13 @@ function takeKnown<F extends string>(work: Work<F>, header: SheetRow): void {
 
 function noteIgnored<F extends string>(work: Work<F>, header: SheetRow): void {
   const taken = new Set([...work.columns.values()].map(({ column }) => column));
+  // A row with one known word may still be a row of data: what else stands in it is then not quoted.
+  const isSure = taken.size >= 2;
   const columns = Math.max(...work.sheet.rows.filter(({ no }) => no >= header.no).map(({ cells }) => cells.length));
   for (let column = 1; column <= columns; column += 1) {
     if (taken.has(column)) continue;
     const cell = cellAt(header, column);
-    const place = { row: header.no, column, header: cell.kind === 'text' ? shown(cell.text) : null };
+    const place = { row: header.no, column, header: cell.kind === 'text' && isSure ? shown(cell.text) : null };
     if (fieldOf(work.fields, cell.text) !== null) continue;
     const isFilled = work.sheet.rows.some((row) => row.no >= header.no && cellAt(row, column).kind !== 'empty');
     if (!isFilled) continue;
@@ -349,10 +359,12 @@ function dataRows<F extends string>(work: Work<F>, header: SheetRow): readonly S
   return rows;
 }
 
-/** A merged range holds its value once and looks as if every row had it. Titles above the header may be merged. */
+/** A merged range holds its value once and looks as if every row had it. Titles above the header, and columns that are not used, may be merged. */
 function refuseMerged<F extends string>(work: Work<F>, header: SheetRow, rows: readonly SheetRow[]): void {
   const lines = [header.no, ...rows.map(({ no }) => no)];
-  for (const { range, fromRow, toRow, fromColumn } of work.sheet.merged) {
+  const used = [...work.columns.values()].map(({ column }) => column);
+  for (const { range, fromRow, toRow, fromColumn, toColumn } of work.sheet.merged) {
+    if (!used.some((column) => fromColumn <= column && column <= toColumn)) continue;
     if (!lines.some((no) => fromRow <= no && no <= toRow)) continue;
     const text = cellAt(header, fromColumn);
     const place = { row: fromRow, column: fromColumn, header: text.kind === 'text' ? shown(text.text) : null };

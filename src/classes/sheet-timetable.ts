@@ -123,6 +123,8 @@ export function parseTimetableSheet(sheet: Sheet, options: TimetableSheetOptions
       else place.reader.fault(told(table, place.key), found);
     },
   });
+  // Rows with faults are left out of the days, so their sum would say nothing.
+  if (faults.length > 0) return { days, faults, notes };
   checkHours({ plannedHours }, days, policy, {
     note: (_, found) => void notes.push(valueFault(found, WHOLE_SHEET, 'warning')),
   });

@@ -119,7 +119,7 @@ describe('columns', () => {
 
   test('one known word in a row of persons quotes no person', async () => {
     const result = await rows([['姓名', one[0] ?? '', one[1] ?? '']]);
-    expect(result.faults.map(({ code }) => code)).toContain('sheet-column-missing');
+    expect(result.faults.map(({ code }) => code)).toContain('sheet-header-missing');
     for (const fault of result.faults) expect(fault.zh + fault.remedyZh).not.toMatch(/欧阳|15020/);
   });
 
@@ -272,4 +272,33 @@ describe('rows', () => {
     });
     expect(parseRosterSheet(await readSheetBytes(zeros, null), { today }).entries[0]?.traineeNo).toBe('0012');
   });
+});
+
+describe('a table without header row', () => {
+  test.each(['身份证', '居民身份证'])('quotes nobody, although the rows say %s and 学员', async (document) => {
+    const people = [one, two].map(([name = '', id = '', no = '']) => [no, name, document, id, '学员']);
+    const sheet = await rows(people);
+    expect(sheet.faults.map(({ code }) => code)).toContain('sheet-header-missing');
+    expectDiscreet(sheet);
+  });
+
+  test('a header broken into lines is quoted on one', async () => {
+    const sheet = await rows([
+      ['姓名', '身份\n证号', '学员编号', '其\n他'],
+      [...one, 'x'],
+    ]);
+    expect(sheet.faults).toEqual([]);
+    expect(lines(sheet.notes).join('')).not.toContain('\n');
+  });
+});
+
+test('merged cells of a column that is not used stop nothing', async () => {
+  const table = [
+    [...HEADER, '备注'],
+    [...one, '共用'],
+    [...two, ''],
+  ];
+  const after = (range: string): string => `<mergeCells><mergeCell ref="${range}"/></mergeCells>`;
+  expect((await rows(table, {}, after('D2:D3'))).faults).toEqual([]);
+  expect((await rows(table, {}, after('A2:A3'))).faults.map(({ code }) => code)).toContain('sheet-merged');
 });
