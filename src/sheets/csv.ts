@@ -15,7 +15,7 @@ const SAMPLE_CHARACTERS = 20_000;
 export function parseCsv(text: string): readonly SheetRow[] {
   const told = /^sep=(.)\r?\n/.exec(text)?.[1];
   // The line that tells the separator is the spreadsheet's own and counts as row 1 nowhere: Excel hides it.
-  const body = told === undefined ? text : text.slice(text.indexOf('\n') + 1);
+  const body = withoutTail(told === undefined ? text : text.slice(text.indexOf('\n') + 1));
   const delimiter = told !== undefined && /[,;\t|]/.test(told) ? told : separatorOf(body);
   const rows: SheetRow[] = [];
   const onRecord = (record: readonly string[], { records }: { readonly records: number }): null => {
@@ -36,6 +36,13 @@ export function parseCsv(text: string): readonly SheetRow[] {
     throw quotesFault(error);
   }
   return rows;
+}
+
+/** Without blank rows at the end: a spreadsheet that was formatted to its last row writes a million of them (`,,,`). */
+function withoutTail(text: string): string {
+  let end = text.length;
+  while (end > 0 && ' ,;\t\r\n'.includes(text.charAt(end - 1))) end -= 1;
+  return text.slice(0, end);
 }
 
 /** A cell `="0012"` as a quoted one: its quotation marks stand inside the text, which is no CSV and is common all the same. */

@@ -19,6 +19,9 @@ export function decodeText(bytes: Buffer): DecodedText {
   if (bytes[0] === 0xff && bytes[1] === 0xfe) return { text: utf16(bytes.subarray(2), 'utf-16le'), encoding: 'utf-16' };
   if (bytes[0] === 0xfe && bytes[1] === 0xff) return { text: utf16(bytes.subarray(2), 'utf-16be'), encoding: 'utf-16' };
   const nul = bytes.indexOf(0);
+  if (nul >= 0 && isNoText(bytes)) {
+    throw unclear('file', '文件', 'it is no text, or UTF-16 without its mark', '不是文本，或是没有标记的 UTF-16');
+  }
   if (nul >= 0) {
     const line = lineAt(bytes, nul);
     throw fail('sheet-characters', { place: `Line ${line}`, placeZh: `第 ${line} 行`, what: 'NUL' });
@@ -60,6 +63,12 @@ function gb18030(bytes: Buffer): string {
   if (wrong < 0) return text;
   const line = text.slice(0, wrong).split('\n').length;
   throw unclear(`line ${line}`, `第 ${line} 行`, 'neither UTF-8 nor GB18030', '既不是 UTF-8 也不是 GB18030');
+}
+
+/** UTF-16 of digits and line ends has NUL in at least every tenth byte; one in a table of text is a damaged cell. */
+function isNoText(bytes: Buffer): boolean {
+  const head = bytes.subarray(0, 1000);
+  return head.filter((byte) => byte === 0).length * 10 > head.length;
 }
 
 const lineAt = (bytes: Uint8Array, end: number): number =>

@@ -93,12 +93,15 @@ async function readRelations(archive: Archive, part: string): Promise<readonly R
     open(element, attributes) {
       const { Id: id, Type: type, Target: target } = attributes;
       if (element !== 'Relationship' || id === undefined || type === undefined || target === undefined) return;
-      if (attributes.TargetMode === 'External') return;
+      if (attributes.TargetMode === 'External' || !isPartName(target)) return;
       relations.push({ id, type: type.slice(type.lastIndexOf('/') + 1), target: resolve(folder, target) });
     },
   });
   return relations;
 }
+
+/** Names of parts stand in errors: nothing that breaks a line or turns the direction of writing, and no book for a name. */
+const isPartName = (target: string): boolean => target.length <= 255 && !/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/u.test(target);
 
 /** A target that is relative to the folder of its part, without `.` and `..`; it only ever names a part of the archive. */
 function resolve(folder: string, target: string): string {
@@ -126,7 +129,7 @@ async function readFrame(
       if (within.length === 0) roots.push(element);
       if (element === 'workbookPr') is1904 = isTrue(attributes.date1904);
       if (element !== 'sheet' || within.at(-1) !== 'sheets') return;
-      const name = (attributes.name ?? '').normalize('NFC');
+      const name = sheetName(attributes.name ?? '');
       sheets.push({ name, id: attributes.id ?? '', hidden: (attributes.state ?? 'visible') !== 'visible' });
       if (sheets.length > SHEET_LIMITS.sheetsMax) {
         const most = SHEET_LIMITS.sheetsMax;
@@ -143,6 +146,14 @@ async function readFrame(
   }
   return { sheets, is1904 };
 }
+
+const NAME_CHARACTERS_MAX = 64;
+
+/** Excel allows 31 characters; a name stands in errors and notes, so nothing in it breaks a line or turns the direction of writing. */
+const sheetName = (written: string): string =>
+  Array.from(written.normalize('NFC').replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, ''))
+    .slice(0, NAME_CHARACTERS_MAX)
+    .join('');
 
 export const isTrue = (value: string | undefined): boolean => value === '1' || value === 'true' || value === 'on';
 

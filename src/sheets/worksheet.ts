@@ -26,6 +26,9 @@ export interface Worksheet {
 
 const PLAIN: NumberFormat = { shows: 'number', digits: 0 };
 const RANGES_MAX = 2000;
+/** Below these a row (points) or column (characters) cannot be seen, whatever it says of being hidden. */
+const SEEN_HEIGHT_MIN = 1;
+const SEEN_WIDTH_MIN = 0.2;
 
 /** Whether a sheet holds nothing at all; stops at the first thing it finds. */
 export async function isBlank(archive: Archive, entry: SheetEntry): Promise<boolean> {
@@ -131,7 +134,7 @@ function createCollector(workbook: Workbook, entry: SheetEntry, words: SheetWord
       [rowNo, column] = [given, 0];
       hidden.isRowHidden =
         attributes.hidden === undefined ? hidden.byDefault && attributes.ht === undefined : isTrue(attributes.hidden);
-      if (attributes.ht !== undefined && Number(attributes.ht) === 0) hidden.isRowHidden = true;
+      if (attributes.ht !== undefined && Number(attributes.ht) < SEEN_HEIGHT_MIN) hidden.isRowHidden = true;
     },
     cell(attributes) {
       const match = /^([A-Z]{1,3})(\d{1,7})$/.exec(attributes.r ?? `${columnLetters(column + 1)}${rowNo}`);
@@ -142,8 +145,10 @@ function createCollector(workbook: Workbook, entry: SheetEntry, words: SheetWord
       draft = { row: rowNo, column, type, style, value: '', inline: '', hasFormula: false, hasValue: false };
     },
     columns({ min, max, hidden: isHidden, width }) {
-      if (!isTrue(isHidden) && !(width !== undefined && Number(width) === 0)) return;
-      for (let at = Number(min); at <= Math.min(Number(max), SHEET_LIMITS.columnsMax); at += 1) hidden.columns.add(at);
+      if (!isTrue(isHidden) && !(width !== undefined && Number(width) < SEEN_WIDTH_MIN)) return;
+      const [from, to] = [Number(min), Number(max)];
+      if (!Number.isInteger(from) || !Number.isInteger(to) || from < 1) throw brokenAt(entry.part, 'a column', '列');
+      for (let at = from; at <= Math.min(to, SHEET_LIMITS.columnsMax); at += 1) hidden.columns.add(at);
     },
     defaults: (attributes) => void (hidden.byDefault = isTrue(attributes.zeroHeight)),
     inside(element, within) {

@@ -302,3 +302,57 @@ describe('refused', () => {
     expect((await refusal(part('xl/_rels/workbook.xml.rels', rels))).context.place).toBe('etc/passwd');
   });
 });
+
+describe('what a file cannot make the sentences say or the reader do', () => {
+  const refusal = async (bytes: Buffer): Promise<string> => {
+    try {
+      await readSheetBytes(bytes, null);
+    } catch (error) {
+      if (error instanceof GatewayError) return `${error.code} ${error.explain('zh').what}`;
+      throw error;
+    }
+    return 'read';
+  };
+
+  test('columns that are hidden from far below nothing, or from between two, are broken and cost no time', async () => {
+    for (const min of ['-1e308', '1.5', '0']) {
+      const bytes = bookBytes({
+        sheets: [{ rows: [HEAD, ROW], before: `<cols><col min="${min}" max="3" hidden="1"/></cols>` }],
+      });
+      expect(await refusal(bytes)).toMatch(/^sheet-broken /);
+    }
+  });
+
+  test('rows and columns too small to be seen count as hidden', async () => {
+    const flat = sheetXml({ rows: [HEAD, ROW] }).replace('<row r="2">', '<row r="2" ht="0.1" customHeight="1">');
+    expect(await refusal(part(sheet1, flat))).toMatch(/^sheet-hidden /);
+    const narrow = bookBytes({
+      sheets: [{ rows: [HEAD, ROW], before: '<cols><col min="2" max="2" width="0.05"/></cols>' }],
+    });
+    expect(await refusal(narrow)).toMatch(/^sheet-hidden /);
+  });
+
+  test('names of sheets are cut, on one line, and turn nothing round', async () => {
+    const name = `\u202e\n花名册${'长'.repeat(5000)}`;
+    const bytes = bookBytes({
+      sheets: [{ name, rows: [HEAD, ROW], before: '<cols><col min="1" max="1" hidden="1"/></cols>' }],
+    });
+    const said = await refusal(bytes);
+    expect(said).toMatch(/^sheet-hidden /);
+    expect(said).not.toMatch(/[\n\u202e]/);
+    expect(said.length).toBeLessThan(200);
+  });
+
+  test('a million blank rows at the end of a CSV file cost next to nothing', async () => {
+    const bytes = csv(`${HEAD.join(',')}\n${ROW.join(',')}\n${',\n'.repeat(1_000_000)}`);
+    const before = process.cpuUsage();
+    expect((await readSheetBytes(bytes, null)).rows).toHaveLength(2);
+    expect(process.cpuUsage(before).user).toBeLessThan(2_000_000);
+  });
+
+  test('UTF-16 without its mark is told as that, not as one bad cell', async () => {
+    expect(await refusal(Buffer.from(`${HEAD.join(',')}\n${ROW.join(',')}\n`, 'utf16le'))).toMatch(
+      /^sheet-encoding .*UTF-16/,
+    );
+  });
+});
