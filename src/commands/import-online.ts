@@ -14,7 +14,6 @@ import { parseOnlineSheet, type OnlineSheet, type OnlineSheetOptions } from '../
 import { fail } from '../core/errors.js';
 import { systemClock } from '../core/time.js';
 import { readSheet } from '../sheets/read-sheet.js';
-import type { Sheet } from '../sheets/sheet.js';
 import { openStore } from '../store/database.js';
 import { openReader } from '../store/reader.js';
 import type { Db, Vault } from '../store/store.js';
@@ -62,7 +61,7 @@ export async function runImportOnline(
     mapping,
     personByDocument: byDocument(source, record),
   });
-  tellSheet(sheet, parsed, io);
+  tellSheet(parsed, io);
   const errors = parsed.faults.filter((fault) => fault.severity === 'error').length;
   const rows = errors > 0 ? [] : onlineFaults(record, parsed.records, clock.now());
   for (const { row, zh, en } of rows) {
@@ -108,8 +107,7 @@ function mappingOf(map: readonly string[]): Readonly<Record<string, string>> {
   );
 }
 
-function tellSheet(sheet: Sheet, { faults, notes }: OnlineSheet, io: Console): void {
-  for (const note of sheet.notes) io.err(`注意 note: ${note.zh} / ${note.en}`);
+function tellSheet({ faults, notes }: OnlineSheet, io: Console): void {
   for (const fault of [...notes, ...faults]) tellFault(fault, io);
 }
 

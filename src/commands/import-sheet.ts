@@ -143,7 +143,6 @@ async function withSheet(
   const mapping = mappingOf(flags.map);
   const importedBy = personOf('--by', flags.by ?? 'cli');
   const sheet = await readSheet(file, { sheet: flags.sheet, signal, clock: systemClock() });
-  for (const note of sheet.notes) io.err(`注意 note ${note.zh} / ${note.en}`);
   return withStore(desk, (store, classes) => {
     const target = targetOf(store, classes, flags.class);
     const by = { source: basename(file), importedBy, at: desk.clock.now(), dryRun: flags.dryRun };
