@@ -102,7 +102,8 @@ const dayCase = z.strictObject({
   otherClasses: z.array(otherClass).default([]),
 });
 
-const part = z.strictObject({ hours, required: z.number().positive() });
+/** `required: 0`: the course has no such lessons. */
+const part = z.strictObject({ hours, required: hours });
 const classCase = z.strictObject({
   ...common,
   kind: z.literal('class'),
@@ -128,11 +129,12 @@ type CasePunch = DayCase['punches'][number];
 /** Checks one case. `where` is its place in the file, for a case without an id. */
 export function parseCase(value: unknown, file: string, where: number): CreditCase {
   const id = idOf(value) ?? `#${where + 1}`;
-  const schema = kindOf(value) === 'class' ? classCase : dayCase;
-  const result = schema.safeParse(value);
+  const given = withKind(value);
+  const schema = kindOf(given) === 'class' ? classCase : dayCase;
+  const result = schema.safeParse(given);
   if (result.success) return result.data;
-  const root = locate(value);
-  const fault = schemaFaults(issuesOf(schema, value), root, {
+  const root = locate(given);
+  const fault = schemaFaults(issuesOf(schema, given), root, {
     knownAt: (path) =>
       path.length === 0 ? Object.keys(schema.shape) : path[0] === 'punches' ? Object.keys(punch.shape) : [],
   })[0];
@@ -143,6 +145,12 @@ export function parseCase(value: unknown, file: string, where: number): CreditCa
 
 function idOf(value: unknown): string | null {
   return typeof value === 'object' && value !== null && 'id' in value && typeof value.id === 'string' ? value.id : null;
+}
+
+/** A case that does not say its kind: one with people is a class. */
+function withKind(value: unknown): unknown {
+  if (typeof value !== 'object' || value === null || Array.isArray(value) || 'kind' in value) return value;
+  return { ...value, kind: 'people' in value ? 'class' : 'day' };
 }
 
 function kindOf(value: unknown): unknown {

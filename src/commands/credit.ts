@@ -1,10 +1,10 @@
 /**
  * `rollcall credit FILE`: cases to results, and where a case says what it expects, the differences. Sentences for people
  * go to standard error in Chinese and English, one JSON object a case to standard output with `--json`.
- * Ends 0 when everything agrees, 1 when something differs or cannot be computed by this version, 2 for bad input.
+ * Ends 0 when everything agrees, 1 when something differs, 2 for bad input.
  */
 import { readFile } from 'node:fs/promises';
-import { asGatewayError, fail, type GatewayError } from '../core/errors.js';
+import { asGatewayError, fail, GatewayError, systemCode } from '../core/errors.js';
 import type { Instant } from '../core/time.js';
 import { loadPolicyFile, loadPreset } from '../policies.js';
 import { creditDay, hasResult } from '../rules/day.js';
@@ -68,13 +68,20 @@ export async function runCredit(file: string, options: CreditOptions): Promise<n
     `共 ${outcomes.length} 例：相符 ${agreed}，不符 ${compared.length - agreed}，未计算 ${failed.length}。 ` +
       `${outcomes.length} cases: ${agreed} agree, ${compared.length - agreed} differ, ${failed.length} not computed.`,
   );
-  if (failed.some(({ error }) => error?.code !== 'policy-unsupported')) return EXIT.usage;
-  return failed.length > 0 || agreed < compared.length ? EXIT.no : EXIT.good;
+  if (failed.length > 0) return EXIT.usage;
+  return agreed < compared.length ? EXIT.no : EXIT.good;
 }
 
 async function readCases(file: string): Promise<readonly unknown[]> {
+  let text: string;
   try {
-    const value: unknown = JSON.parse(await readFile(file, 'utf8'));
+    text = await readFile(file, 'utf8');
+  } catch (error) {
+    throw fail('file-unreadable', { file, reason: systemCode(error) ?? 'unknown' }, error);
+  }
+  try {
+    // Some editors put a byte order mark before the text.
+    const value: unknown = JSON.parse(text.replace(/^\uFEFF/, ''));
     return Array.isArray(value) ? (value as unknown[]) : [value];
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
@@ -89,14 +96,14 @@ export function evaluateCases(values: readonly unknown[], file: string, policyFi
     let input: CreditCase | null = null;
     try {
       input = parseCase(value, file, at);
-      return evaluate(input, file, policyOf(input, named));
+      return evaluate(input, file, policyOf(input, file, named));
     } catch (error) {
       return failedOutcome(input, value, at, asGatewayError(error));
     }
   });
 }
 
-function policyOf(input: CreditCase, named: unknown): Policy {
+function policyOf(input: CreditCase, file: string, named: unknown): Policy {
   const base = named ?? loadPreset(input.preset).plain;
   // The case's sessions replace those of the preset, so they must fit before the policy is checked.
   const sessions =
@@ -107,7 +114,15 @@ function policyOf(input: CreditCase, named: unknown): Policy {
             .map(({ id, start, end, lessons }) => ({ id, start, end, lessons })),
         }
       : {};
-  return parsePolicy(withValues(base, { ...sessions, ...input.policy }), input.id);
+  try {
+    return parsePolicy(withValues(base, { ...sessions, ...input.policy }), input.id);
+  } catch (error) {
+    if (!(error instanceof GatewayError)) throw error;
+    // The base is sound, so the fault lies in what the case itself gives.
+    const { key = '', reason = '', reasonZh = '' } = error.context;
+    const path = Object.hasOwn(sessions, String(key).split('.')[0] ?? '') ? key : `policy.${String(key)}`;
+    throw fail('bad-case', { id: input.id, file, path, reason, reasonZh }, error);
+  }
 }
 
 function failedOutcome(input: CreditCase | null, value: unknown, at: number, error: GatewayError): CaseOutcome {

@@ -879,13 +879,6 @@ export const ERRORS = {
     '日历文件 {file} 不可用：{reasonZh}',
     '请改正该文件；形式见 config/calendars/2026.yaml。',
   ),
-  'policy-unsupported': entry(
-    'settings',
-    'This version cannot compute {what}.',
-    'Nothing was computed; leave that out, or install a version that knows it.',
-    '本版本无法计算：{whatZh}。',
-    '未作任何计算；请去掉该项，或安装支持该项的版本。',
-  ),
   'bad-timetable': entry(
     'settings',
     'The timetable of class {classNo} on {date} is rejected: {reason}.',

@@ -3,7 +3,6 @@
  * numbers of an inspection (4.12). Pure integers; nothing here says "passed": both ratios stand side by side and the
  * county judges.
  */
-import { fail } from '../core/errors.js';
 import type { DayResult } from './day-credit.js';
 import type { SessionId } from './grid.js';
 import type { Policy } from './policy.js';
@@ -22,6 +21,7 @@ export interface PersonDays {
   readonly hoursByPunch: number;
   readonly makeupHoursByDate: DatedHours;
   readonly onlineHoursByDate: DatedHours;
+  /** null: the parts are not told apart; then the whole course stands for each. */
   readonly theory: PartHours | null;
   readonly practice: PartHours | null;
 }
@@ -92,17 +92,13 @@ function attendanceQualified(person: PersonDays, total: number, required: number
   const answers: boolean[] = [];
   if (attendancePercent !== null) answers.push(reaches(total, required, attendancePercent));
   const parts = [
-    ['theory', theoryPercent, person.theory],
-    ['practice', practicePercent, person.practice],
+    [theoryPercent, person.theory],
+    [practicePercent, person.practice],
   ] as const;
-  for (const [name, percent, part] of parts) {
-    // A threshold already missed decides; only then may the parts be unknown.
-    if (percent === null || answers.includes(false)) continue;
-    if (part === null) {
-      const zh = name === 'theory' ? '理论课时线(没有理论课时数据)' : '实操课时线(没有实操课时数据)';
-      throw fail('policy-unsupported', { what: `thresholds.${name}Percent without ${name} hours`, whatZh: zh });
-    }
-    answers.push(reaches(centi(part.hours), centi(part.required), percent));
+  for (const [percent, part] of parts) {
+    if (percent === null) continue;
+    const [hours, whole] = part === null ? [total, required] : [centi(part.hours), centi(part.required)];
+    answers.push(reaches(hours, whole, percent));
   }
   return answers.length === 0 ? null : !answers.includes(false);
 }

@@ -84,13 +84,43 @@ test('one bad case does not stop the others', async () => {
   ]);
 });
 
-test('what cannot be computed is said and ends 1', async () => {
-  const people = [{ trainee: 'S1', hoursByPunch: 60 }];
-  const { code, lines } = await run([
-    { id: 'K', kind: 'class', preset: 'liaoning-2022-practical', requiredHours: 60, people },
+test('a course whose parts a case does not tell apart is judged as a whole; one without practice misses none', async () => {
+  const people = [
+    { trainee: 'S1', hoursByPunch: 60 },
+    { trainee: 'S2', hoursByPunch: 59 },
+    { trainee: 'S3', hoursByPunch: 60, theory: { hours: 60, required: 60 }, practice: { hours: 0, required: 0 } },
+    { trainee: 'S4', hoursByPunch: 60, theory: { hours: 31, required: 30 }, practice: { hours: 29, required: 30 } },
+  ];
+  const { code, lines } = await run([{ id: 'K', preset: 'liaoning-2022-practical', requiredHours: 60, people }]);
+  expect(code).toBe(0);
+  expect(lines[0]?.result?.people).toMatchObject([
+    { attendanceQualified: true, examEligible: null },
+    { attendanceQualified: false },
+    { attendanceQualified: true },
+    { attendanceQualified: false },
   ]);
-  expect(code).toBe(1);
-  expect(lines[0]?.error?.code).toBe('policy-unsupported');
+});
+
+test('a byte order mark does no harm, and a case that does not say its kind is a day', async () => {
+  const { code, lines } = await run(`\uFEFF${JSON.stringify(day({ kind: undefined }))}`);
+  expect(code).toBe(0);
+  expect(lines[0]).toMatchObject({ kind: 'day', result: { slots: { AM_IN: '08:21' } } });
+});
+
+test('what a case itself overrides wrongly is named as a fault of the case, with its place in it', async () => {
+  const sessions = [{ id: 'AM', start: '08:30', end: '12:05', lessons: 4 }];
+  const { code, lines } = await run([day({ policy: { 'grace.lateMinute': 1 } }), day({ sessions })]);
+  expect(code).toBe(2);
+  expect(lines.map(({ error }) => error?.code)).toEqual(['bad-case', 'bad-case']);
+  expect(lines[0]?.error?.en).toMatch(/cases\.json, at "policy\.grace\.lateMinute".*"lateMinutes"/);
+  expect(lines[1]?.error?.en).toMatch(/cases\.json, at "sessions\.0\.lessons".*12:00, not at 12:05/);
+});
+
+test('a file that is not there is told as such', async () => {
+  const words: string[] = [];
+  const io = { json: false, out: () => undefined, err: (line: string) => words.push(line) };
+  expect(await runCredit(join(dir, 'nowhere.json'), io)).toBe(2);
+  expect(words.join()).toMatch(/nowhere\.json cannot be read: ENOENT/);
 });
 
 test('--policy takes the place of the preset', async () => {
