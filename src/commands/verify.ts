@@ -66,6 +66,8 @@ function readText(file: string): string {
 }
 
 const keysSchema = z.union([
+  // What `rollcall keys --json` prints: the key itself stands beside the upstreams, of which there may be none.
+  z.object({ jwk: publicJwkSchema, gateways: z.array(z.unknown()) }).transform(({ jwk }) => [jwk]),
   // What `rollcall keys` prints.
   z
     .object({ gateways: z.array(z.object({ jwk: publicJwkSchema })) })

@@ -104,6 +104,9 @@ describe('rollcall export trainee', () => {
       claims: { trainee: 'T001', digest: record.digest },
     });
     expect(genuine.err).toContain('签名属实');
+    // What `rollcall keys --json` prints on a gateway that has no upstream yet.
+    writeFileSync(keys, JSON.stringify({ jwk: publicJwk, gateways: [] }));
+    expect(room.run((io) => runVerify({ paths: [code], keysFile: keys }, io)).code).toBe(0);
 
     const [head = '', body = '', tail = ''] = record.token.split('.');
     const more = Buffer.from(body, 'base64url').toString('utf8').replace('"total":15', '"total":39');
