@@ -14,8 +14,8 @@ const STATES: Readonly<Record<ClassState, string>> = {
 };
 
 const RESULTS = {
-  provisional: '暂定 provisional',
-  final: '确定 final',
+  provisional: '临时 provisional',
+  final: '已定 final',
   sealed: '封存 sealed',
 } as const;
 

@@ -7,9 +7,11 @@ import type { CellRange, CellStyle, Sheet, SheetImage, SheetRow } from '../sheet
 import {
   COUNT_WORDS,
   GAP,
+  JUDGED_WORDS,
   legendText,
   originLines,
   shortOrigin,
+  signatureNote,
   signatureParts,
   thresholdLines,
 } from './attendance-words.js';
@@ -122,14 +124,12 @@ export function bottomOf(
   }
   const left = widths.slice(0, qrColumn - 1).reduce((sum, one) => sum + one, 0);
   const lines = [
-    legendText(variant),
+    legendText(variant, table),
     ...(variant === 'summary' ? [] : [COUNT_WORDS]),
     ...thresholdLines(table),
-    '两条线并列显示，是否符合由旗县区确认。 Both thresholds are shown; the county decides.',
+    JUDGED_WORDS,
     ...originLines(table),
-    table.token.startsWith('rollcall:')
-      ? '二维码只含数据摘要，未签名。 The QR code holds the digest only; it is not signed.'
-      : '二维码为本网关签名的摘要，可离线核验：rollcall verify。 The QR code is a summary signed by the gateway.',
+    signatureNote(table.token),
   ];
   // Letters of 8 points in a grid of characters of 9.
   const count = lines.reduce((sum, line) => sum + linesIn(line, (left * SIZE) / 8), 0);

@@ -14,10 +14,6 @@ export function noteSections(table: AttendanceTable, ink: Ink): readonly Content
   return [makeupSection(table, ink), { stack: [flagSection(table, ink), noteSection(table, ink)] }];
 }
 
-/** Stands under the thresholds wherever they are printed (R40, R63). */
-export const JUDGED_WORDS =
-  '各线回答不同的问题，均予列出；是否符合由旗县区确认。 The thresholds answer different questions; the county decides.';
-
 interface Column {
   readonly title: string;
   readonly width: number | '*';

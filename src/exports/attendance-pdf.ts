@@ -4,17 +4,21 @@
  * pages of their own. Draws the value as it is; computes no hours and judges nobody.
  */
 import type { Content, ContentText, TableCell, TableCellProperties } from 'pdfmake/interfaces.js';
-import { JUDGED_WORDS, noteSections } from './attendance-notes-pdf.js';
+import { noteSections } from './attendance-notes-pdf.js';
 import {
   COUNT_WORDS,
   dateWords,
   daySheets,
+  endHeads,
+  GAP,
   headParts,
   hoursText,
+  JUDGED_WORDS,
   legendText,
   onlineText,
   originLines,
   percentText,
+  signatureNote,
   signatureParts,
   SLOT_HEADS,
   slotText,
@@ -45,7 +49,6 @@ export interface AttendancePdfOptions {
 const BODY: Style = { fontSize: 7, alignment: 'center' };
 const SMALL: Style = { fontSize: 6, alignment: 'center' };
 const HEAD: Style = { fontSize: 7, alignment: 'center', bold: true };
-const GAP = '\u3000';
 const QR_SIDE = 92;
 const SIDE = 24;
 const MARGINS: [number, number, number, number] = [SIDE, 72, SIDE, 116];
@@ -115,7 +118,7 @@ function footOf({ table, variant, ink }: Sheet, page: number, count: number): Co
       {
         width: '*',
         stack: [
-          ink.text(legendOf(table, variant), at, { fontSize: 7 }),
+          ink.text(legendText(variant, table), at, { fontSize: 7 }),
           { ...ink.text(signatures.join(GAP), at, { fontSize: 8 }), margin: [0, 16, 0, 14] },
           ...[...originLines(table), signatureNote(table.token)].map((line) =>
             ink.text(line, at, { fontSize: 6, color: '#333333' }),
@@ -126,17 +129,6 @@ function footOf({ table, variant, ink }: Sheet, page: number, count: number): Co
     ],
     columnGap: 10,
   };
-}
-
-/** An hour that may still change carries a star. */
-const legendOf = (table: AttendanceTable, variant: TableVariant): string =>
-  table.status === 'provisional' ? `${legendText(variant)}${GAP}* 临时结果` : legendText(variant);
-
-/** Says plainly whether the QR code proves anything. */
-function signatureNote(token: string): string {
-  return token.startsWith('rollcall:')
-    ? '未签名：制表时签名密钥不可用，二维码只含数据摘要。 Unsigned: the signing key was not within reach, the QR code holds the digest only.'
-    : '二维码为本网关签名的摘要，不联网即可核验：rollcall verify 文件 --keys 公钥文件。 The QR code is a summary signed by the gateway; it can be verified without network.';
 }
 
 const middle = (text: ContentText): Cell => ({ ...text, verticalAlignment: 'middle' });
@@ -154,9 +146,7 @@ function daySheet(sheet: Sheet, days: readonly AttendanceDay[]): Content {
   const { table, ink } = sheet;
   const head = (value: string): Cell => middle(ink.text(value, { column: '表头' }, HEAD));
   const tall = (value: string): TableCell => ({ ...head(value), rowSpan: 2 });
-  // On each of several sheets the totals are those of the whole class.
-  const whole = table.days.length > days.length ? '（全期）' : '';
-  const ends = [`累计课时${whole}`, `出勤率${whole}`, '学员签名', '备注'];
+  const ends = endHeads(table, days);
   const top: TableCell[] = [
     ...['序号', '姓名', '身份证号（脱敏）'].map(tall),
     ...days.flatMap((day): TableCell[] => {
@@ -239,8 +229,7 @@ function personRow(sheet: Sheet, person: AttendancePerson, days: readonly Attend
       ),
     );
     const online = columnsOf(day).length > slots.length ? [onlineText(own)] : [];
-    const hours = `${hoursText(own)}${own.status === 'provisional' ? '*' : ''}`;
-    return [...slots, ...online, hours].map((text) => cell(text, dateWords(day.date), SMALL));
+    return [...slots, ...online, hoursText(own)].map((text) => cell(text, dateWords(day.date), SMALL));
   });
   return [
     ...begin,

@@ -109,9 +109,9 @@ export function onlineText(day: PersonDay): string {
   return isAway(day) ? '—' : '';
 }
 
-/** Hours of the day as text; `—` for who was not enrolled. */
+/** Hours of the day as text, with a star while they may still change; `—` for who was not enrolled. */
 export const hoursText = (day: PersonDay): string =>
-  day.hours === null ? (isAway(day) ? '—' : '') : String(day.hours);
+  day.hours === null ? (isAway(day) ? '—' : '') : `${day.hours}${day.status === 'provisional' ? '*' : ''}`;
 
 /** Not enrolled: every slot of the date carries the dash. */
 const isAway = (day: PersonDay): boolean =>
@@ -160,9 +160,29 @@ export function thresholdLines(table: AttendanceTable): readonly string[] {
   ];
 }
 
-export function legendText(variant: TableVariant): string {
+/** An hour that may still change carries a star, which is explained only where there can be one. */
+export function legendText(variant: TableVariant, { status }: Pick<AttendanceTable, 'status'>): string {
   const marks = Object.entries(MARK_WORDS).map(([mark, { zh }]) => `${mark} ${zh}`);
-  return `图例：${(variant === 'marks' ? [`${PRESENT} 按时打卡`, ...marks] : marks).join(GAP)}`;
+  const first = variant === 'marks' ? [`${PRESENT} 按时打卡`] : [];
+  const last = status === 'provisional' && variant !== 'summary' ? ['* 临时结果'] : [];
+  return `图例：${[...first, ...marks, ...last].join(GAP)}`;
+}
+
+/** Stands under the thresholds wherever they are printed (R40, R63). */
+export const JUDGED_WORDS =
+  '各线回答不同的问题，均予列出；是否符合由旗县区确认。 The thresholds answer different questions; the county decides.';
+
+/** Says plainly whether the QR code proves anything. */
+export function signatureNote(token: string): string {
+  return token.startsWith('rollcall:')
+    ? '未签名：制表时签名密钥不可用，二维码只含数据摘要。 Unsigned: the signing key was not within reach, the QR code holds the digest only.'
+    : '二维码为本网关签名的摘要，不联网即可核验：rollcall verify 文件 --keys 公钥文件。 The QR code is a summary signed by the gateway; it can be verified without network.';
+}
+
+/** Heads behind the days. On each of several sheets the totals are those of the whole class, and say so. */
+export function endHeads(table: AttendanceTable, days: readonly AttendanceDay[]): readonly string[] {
+  const whole = table.days.length > days.length ? '（全期）' : '';
+  return [`累计课时${whole}`, `出勤率${whole}`, '学员签名', '备注'];
 }
 
 /** Which head count stands where (R11). */

@@ -14,6 +14,7 @@ import { summarySheet } from './attendance-summary.js';
 import {
   dateWords,
   daySheets,
+  endHeads,
   headParts,
   hoursText,
   onlineText,
@@ -147,7 +148,7 @@ function headRows(
     merges.push({ row: 3, column: at, toRow: 3, toColumn: at + own.length - 1 });
     at += own.length;
   }
-  for (const words of ['累计课时', '出勤率', '学员签名', '备注']) {
+  for (const words of endHeads(table, days)) {
     upper.push(words);
     lower.push(null);
     merges.push({ row: 3, column: at, toRow: 4, toColumn: at });

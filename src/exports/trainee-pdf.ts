@@ -6,6 +6,7 @@
 import type { Content, ContentText, TableCell, TableCellProperties } from 'pdfmake/interfaces.js';
 import {
   hoursText,
+  JUDGED_WORDS,
   legendText,
   onlineText,
   percentText,
@@ -14,7 +15,6 @@ import {
   statusWords,
   totalText,
 } from './attendance-words.js';
-import { JUDGED_WORDS } from './attendance-notes-pdf.js';
 import type { FontBook } from './fonts.js';
 import { createInk, FORM_LAYOUT, innerWidths, makePdf, qrContent, type Ink, type Printed, type Style } from './pdf.js';
 import { isSigned } from './token.js';
@@ -187,9 +187,8 @@ function dayRow(page: Page, day: TraineeDay): TableCell[] {
       'times',
     );
   });
-  const open = day.status === 'provisional' ? '*' : '';
   return [
-    ...[day.date, ...slots, day.online ? onlineText(day) : '', `${hoursText(day)}${open}`].map(cell),
+    ...[day.date, ...slots, day.online ? onlineText(day) : '', hoursText(day)].map(cell),
     {
       stack: day.why.flatMap(({ zh, en }) => [text(page, zh, day.date, SMALL), text(page, en, day.date, TINY)]),
     },
@@ -197,8 +196,7 @@ function dayRow(page: Page, day: TraineeDay): TableCell[] {
 }
 
 function legendLine(page: Page): Content {
-  const star = page.record.status === 'provisional' ? `${GAP}* 临时结果` : '';
-  return { ...text(page, `${legendText('times')}${star}`, '表尾', SMALL), margin: [0, 4, 0, 0] };
+  return { ...text(page, legendText('times', page.record), '表尾', SMALL), margin: [0, 4, 0, 0] };
 }
 
 function footOf(page: Page, number: number, count: number): Content {
@@ -220,7 +218,7 @@ function footOf(page: Page, number: number, count: number): Content {
     `结果状态 status：${status.zh} ${status.en}${GAP}结果版本 version：截至记录号 ${String(record.throughN)}`,
     `数据摘要 digest：SHA-256 ${record.digest}`,
   ];
-  const blank = '＿＿＿＿＿';
+  const blank = '＿＿＿＿';
   const signature = [
     ...[`制作人：${record.madeBy}`, `学员（签字）：${blank}`, `培训机构（盖章）：${blank}`, record.madeOn],
     `第 ${String(number)} 页 共 ${String(count)} 页`,

@@ -52,7 +52,7 @@ describe('the sheets', () => {
       expect(rows[1]?.[0]).toContain(words);
     expect(rows[2]?.filter((text) => text !== '')).toEqual([
       ...['序号', '姓名', '身份证号（脱敏）', '3月2日', '3月3日', '3月4日', '3月5日', '3月6日'],
-      ...['累计课时', '出勤率', '学员签名', '备注'],
+      ...['累计课时（全期）', '出勤率（全期）', '学员签名', '备注'],
     ]);
     expect(rows[3]?.slice(3, 8)).toEqual(['上到', '上退', '下到', '下退', '课时']);
     const first = rows[4] ?? [];
@@ -93,6 +93,12 @@ describe('the sheets', () => {
       ['summary', '说明'],
     ] as const)
       expect(textOf(await sheet(open, variant, name))[0]?.[0]).toContain('临时 provisional');
+    const [first, ...others] = FULL.people;
+    if (first === undefined) throw new Error('nobody');
+    const days = first.days.map((day, at) => (at === 0 ? { ...day, hours: 4, status: 'provisional' as const } : day));
+    const starred = textOf(await sheet({ ...open, people: [{ ...first, days }, ...others] }, 'times', '考勤表1'));
+    expect(starred.flat()).toContain('4*');
+    expect(starred.flat().join()).toContain('* 临时结果');
   });
 
   test('marks only shows no time, and the summary no day', async () => {
