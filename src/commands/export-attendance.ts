@@ -24,6 +24,13 @@ export interface AttendanceArguments extends TableArguments, ExportTarget {
   readonly format: 'xlsx' | 'pdf';
 }
 
+/** Each variant has a file of its own, so that all three fit into one directory. */
+const FILE_WORDS: Readonly<Record<TableVariant, string>> = {
+  times: '学员考勤表',
+  marks: '学员考勤表（标记）',
+  summary: '学员考勤表（汇总）',
+};
+
 export async function runExportAttendance(
   args: AttendanceArguments,
   options: ReadingOptions,
@@ -32,7 +39,7 @@ export async function runExportAttendance(
   const settings = settingsOf(args.config, options, io);
   if (settings === null) return EXIT.usage;
   const table = tableOf(settings, args, options);
-  const file = fileOf(args.out, fileName('学员考勤表', table, args.format));
+  const file = fileOf(args.out, fileName(FILE_WORDS[args.variant], table, args.format));
   refuseExisting(file, args);
   if (args.format === 'xlsx') {
     const { bytes, sheets } = await attendanceXlsx(table, args.variant);

@@ -84,10 +84,12 @@ describe('export attendance', () => {
     const { row } = await table(room);
     const refused = await table(room);
     expect([refused.code, refused.row.error]).toEqual([2, 'export-file-exists']);
-    const forced = await table(room, { force: true, variant: 'marks' });
+    const forced = await table(room, { force: true, madeBy: 'A01' });
     expect(forced.code).toBe(0);
     expect(forced.row.sha256).not.toBe(row.sha256);
     expect(readdirSync(room.out)).toHaveLength(1);
+    for (const variant of ['marks', 'summary'] as const) expect((await table(room, { variant })).code).toBe(0);
+    expect(readdirSync(room.out)).toHaveLength(3);
   });
 
   test('writes nothing into the data, and works while another process holds the store', async () => {
