@@ -47,6 +47,7 @@ function daemonCommands(program: Command): void {
   program
     .command('keys')
     .description("显示本网关的公钥，供平台登记 the gateway's public key, for the platform to register")
+    .addHelpText('after', examples('keys --config /etc/rollcall/gateway.yaml > keys.json'))
     .requiredOption('--config <file>', '设置文件 settings file')
     .option(...JSON_FLAG)
     .action(
@@ -139,6 +140,7 @@ function recordCommands(program: Command): void {
   program
     .command('credit <file>')
     .description('按规则计算用例文件，并与期望比较 cases to results; 0 only if all agree')
+    .addHelpText('after', examples('credit test/golden/worked-days.json'))
     .option('--policy <file>', '政策文件 policy file')
     .option(...JSON_FLAG)
     .action(

@@ -38,6 +38,7 @@ export async function runClassActivate(
       importedBy: by,
       draft: { version: draft.version, hash: draft.hash },
     });
+    io.err(`${classNo}: 已启用 / activated`);
     return tellImport(outcome, { notes, holidays: holidaysAmong(definition.days, desk.calendar) }, false, io);
   });
 }
