@@ -26,7 +26,7 @@ import {
   reopenDays,
   type ClassRecord,
 } from './class-tables.js';
-import { sealOf } from './evidence.js';
+import { loadEvidence, sealOf } from './evidence.js';
 import {
   affectedTrainees,
   changedDates,
@@ -264,6 +264,9 @@ function touchDays(
   for (const credit of store.creditsOf(definition.classNo)) {
     if (concerns(credit.traineeNo)) touch(credit.classNo, credit.traineeNo, credit.date);
   }
+  // Online hours and leave may have no result yet, and would lose the day that was to bring them one.
+  for (const day of loadEvidence(store, definition.classNo).days)
+    if (concerns(day.traineeNo)) touch(definition.classNo, day.traineeNo, day.date);
   const [ids, rivals] = [new Set<string>(), new Set<string>()];
   const people = new Set<string>();
   let [from, to] = [definition.from, definition.to];

@@ -396,6 +396,19 @@ test('online hours on a date without lessons are recorded also before the day cl
   expect(told(r)).toContain('T001 2026-09-07 r2 v1 final 2h  ');
 });
 
+test('online hours stay when their date is taken out of the timetable', () => {
+  const r = rig();
+  one(r);
+  const row = { row: 2, traineeNo: 'T001', date: day(MONDAY), lesson: '1', kind: 'theory' as const, proof: {} };
+  const rows = [{ ...row, minutes: 90 }];
+  const file = { classNo: CLASS, sha256: 'b'.repeat(64), source: 'a.csv', origin: 'o', rows, importedBy: 'S1' };
+  importOnline(r.store, file, { clock: r.clock });
+  settle(r.unit);
+  bring(r, { people: [person(1)], timetable: '{ weekdays: [tue, wed] }', extra: CHANGE });
+  settle(r.unit);
+  expect(told(r)).toEqual(['T001 2026-09-07 r1 v1 provisional 2h  ']);
+});
+
 describe('a class that comes or changes later', () => {
   const other = (over: ClassText = {}): ClassText => ({
     classNo: 'A-1',
