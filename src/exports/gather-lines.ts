@@ -117,7 +117,44 @@ export function flagLines(
     const place = (one: FlagLine): number => (one.traineeNo === null ? -1 : order(one.traineeNo));
     return place(a) - place(b) || (a.code < b.code ? -1 : a.code > b.code ? 1 : 0);
   });
-  return [...ofClass, ...ofPeople, ...byDay];
+  return [...ofClass, ...ofPeople, ...gathered(byDay, order)];
+}
+
+/** From so many people on, a flag of one date is told once, with their rows on the table: a day read late concerns everybody. */
+const TOLD_TOGETHER_FROM = 5;
+
+/** Lines sorted by date; those told together stand where the first of them stood, and name nobody. */
+function gathered(lines: readonly FlagLine[], order: (traineeNo: string) => number): readonly FlagLine[] {
+  const groups = new Map<FlagLine | string, FlagLine[]>();
+  for (const one of lines) {
+    const key = one.traineeNo === null ? one : `${one.date ?? ''} ${one.code}`;
+    const group = groups.get(key);
+    if (group) group.push(one);
+    else groups.set(key, [one]);
+  }
+  return [...groups.values()].flatMap((group) => {
+    const [first] = group;
+    const rows = new Set(group.flatMap(({ traineeNo }) => (traineeNo === null ? [] : [order(traineeNo) + 1])));
+    if (first === undefined || rows.size < TOLD_TOGETHER_FROM) return group;
+    const words = flagWords(first.code);
+    const list = rangesOf([...rows].sort((a, b) => a - b));
+    return {
+      ...{ date: first.date, traineeNo: null, name: null, code: first.code },
+      zh: `${words.zh}（${rows.size} 人，序号 ${list.join('、')}）`,
+      en: `${words.en} (${rows.size} people, rows ${list.join(', ')})`,
+    };
+  });
+}
+
+/** `1–3`, `5`: rising numbers in short. */
+function rangesOf(numbers: readonly number[]): readonly string[] {
+  const ranges: [number, number][] = [];
+  for (const number of numbers) {
+    const last = ranges.at(-1);
+    if (last?.[1] === number - 1) last[1] = number;
+    else ranges.push([number, number]);
+  }
+  return ranges.map(([from, to]) => (from === to ? String(from) : `${from}–${to}`));
 }
 
 export function noteLines(source: Source, record: ClassRecord, range: DayRange): readonly NoteLine[] {

@@ -134,6 +134,21 @@ describe('what stands on the table', () => {
     }
   });
 
+  test('a flag of one date that concerns many is told once, with their rows on the table', () => {
+    const bench = openBench();
+    const people = [1, 2, 3, 4, 5, 6, 7].map((index) => person(index));
+    bench.classes.importText('class.yaml', classText({ people, timetable: '[{ date: 2026-09-07 }]' }), by);
+    take(bench, ...punches('T004', '2026-09-07', FULL_DAY));
+    settle(bench, '2026-09-08', '23:45');
+    const found = table(bench).flags.filter(({ date }) => date !== null);
+    expect(found.map(({ code, traineeNo }) => [code, traineeNo])).toEqual([
+      ['AM:ABSENT', null],
+      ['PM:ABSENT', null],
+    ]);
+    expect(found[0]?.zh).toContain('（6 人，序号 1–3、5–7）');
+    expect(found[0]?.en).toContain('(6 people, rows 1–3, 5–7)');
+  });
+
   test('make-ups and leave with reason and approver, notes, and flags in words', () => {
     const bench = week();
     const requests = openRequests(bench.store, { clock: bench.clock });
