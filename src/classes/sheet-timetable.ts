@@ -60,7 +60,7 @@ export const TIMETABLE_FIELDS: readonly SheetField<Field>[] = [
     'course',
     'subject',
   ),
-  field('form', '类型', false, '课程类型', '教学类型', '授课类型', '理论实操', '课程性质', 'type', 'kind'),
+  field('form', '类型', false, '课程类型', '教学类型', '授课类型', '理论实操', '课程性质', '形式', '课程形式', 'type', 'kind'),
   field('online', '方式', false, '授课方式', '教学方式', '培训方式', '线上线下', '上课方式', 'mode', 'online/offline'),
   field(
     'teacher',

@@ -25,6 +25,26 @@ async function parse(rows: NonNullable<TestSheet['rows']>, plannedHours?: number
 const faultLines = async (...row: readonly string[]): Promise<readonly string[]> =>
   (await parse([HEADER, [...row]])).faults.map((fault) => sheetFaultLine(fault));
 
+test('a column headed 形式 is read and judged, never passed over: practice online would be theory', async () => {
+  const header = ['日期', '时段', '形式', '方式'];
+  const online = await parse([header, ['2026-09-07', 'AM', '实操', '线上']]);
+  expect(online.faults).toHaveLength(1);
+  const kept = await parse([header, ['2026-09-07', 'AM', '实操', '线下']]);
+  expect(kept.days[0]?.sessions[0]?.form).toBe('practice');
+  // It is used for the other meaning, too; then the cell is named.
+  const mode = await parse([
+    ['日期', '时段', '形式'],
+    ['2026-09-07', 'AM', '线上'],
+  ]);
+  expect(mode.faults).toHaveLength(1);
+  // And beside a column of the first meaning nothing is guessed.
+  const both = await parse([
+    ['日期', '时段', '类型', '形式'],
+    ['2026-09-07', 'AM', '理论', '线上'],
+  ]);
+  expect(both.faults.length).toBeGreaterThan(0);
+});
+
 describe('days', () => {
   test('as people write them: Excel dates and times, texts, the policy for what is left out', async () => {
     const date = { xml: '<c r="{r}" s="1"><v>46272</v></c>' };
