@@ -173,7 +173,7 @@ export async function eventually<T>(
 /** GET with a deadline; null when nobody answers. Errors of HTTP are answers too. */
 export async function getJson(url: string, deadlineMs: number): Promise<unknown> {
   const stop = new AbortController();
-  const asked = fetch(url, { signal: stop.signal }).then((response) => response.json());
+  const asked = fetch(url, { signal: stop.signal }).then((response): Promise<unknown> => response.json());
   try {
     const answer = await within(clock, deadlineMs, never, asked);
     return answer === 'late' ? null : answer;
